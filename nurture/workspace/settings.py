@@ -1,0 +1,236 @@
+"""``nurture.yaml`` as the program sees it.
+
+The descriptions here are the configuration reference: ``docs/configuration.md``
+and the JSON Schemas are generated from them.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from nurture.address import AddressError, clean_text, control_characters, parse_address
+from nurture.vocabulary import Category, ConsentKind
+from nurture.workspace.durations import parse_duration
+from nurture.workspace.hours import OpeningHours, parse_opening_hours
+from nurture.workspace.secrets import SecretReference
+
+
+class Model(BaseModel):
+    """Base of all models: unknown keys are errors, nothing changes after loading."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=False, arbitrary_types_allowed=True, populate_by_name=True
+    )
+
+
+def _one_line(text: str) -> str:
+    if control_characters(text):
+        raise ValueError("must be one line without control characters")
+    return clean_text(text)
+
+
+def _zone(text: str) -> str:
+    try:
+        ZoneInfo(text)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"unknown time zone {text!r}; use an IANA name such as America/New_York") from error
+    return text
+
+
+def _address(text: str) -> str:
+    try:
+        return parse_address(text).text
+    except AddressError as error:
+        raise ValueError(str(error)) from error
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+Line = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_one_line)]
+Zone = Annotated[str, AfterValidator(_zone)]
+MailAddress = Annotated[str, AfterValidator(_address)]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration, json_schema_input_type=str),
+]
+Hours = Annotated[
+    OpeningHours,
+    BeforeValidator(parse_opening_hours, json_schema_input_type=dict[str, str]),
+]
+Secret = Annotated[
+    SecretReference,
+    BeforeValidator(SecretReference.parse, json_schema_input_type=str),
+]
+
+
+class PostalAddress(Model):
+    """Where the clinic is; stands in every mail (16 CFR 316, CASL)."""
+
+    street: Line = Field(description="Street and number.")
+    city: Line = Field(description="City.")
+    region: Line | None = Field(None, description="State or province.")
+    postal_code: Line = Field(description='Postal code, quoted: "02134".')
+    country: Country = Field("US", description="Country, two letters (ISO 3166-1).")
+
+    @property
+    def line(self) -> str:
+        """The address on one line."""
+        place = ", ".join(filter(None, (self.city, self.region)))
+        return f"{self.street}, {place} {self.postal_code}"
+
+
+class Clinic(Model):
+    """Who writes."""
+
+    name: Line = Field(description="The clinic's name as partners know it.")
+    phone: Line = Field(description="The number that stands in every mail.")
+    address: PostalAddress = Field(description="The postal address that stands in every mail.")
+    site: Annotated[str, Field(pattern=r"^https?://[^\s]+$")] = Field(description="The clinic's web site.")
+    time_zone: Zone = Field(description="IANA time zone; all schedules are in it.")
+    hours: Hours = Field(
+        default_factory=lambda: parse_opening_hours({"mon-fri": "08:00-18:00"}),
+        description="Working hours by days: `mon-fri: 08:00-18:00`.",
+    )
+    holidays: tuple[date, ...] = Field((), description="Dates on which nothing is sent.")
+
+
+class Brand(Model):
+    """How mails look. Contrasts below 4.5 : 1 are reported by `nurture check`."""
+
+    logo: str | None = Field(None, description="Image file in the workspace, shown at the top (PNG, JPEG or GIF).")
+    primary: Colour = Field("#0b5c6b", description="Headings, buttons, links.")
+    accent: Colour = Field("#b3541e", description="Small highlights.")
+    text: Colour = Field("#22313a", description="Body text.")
+    background: Colour = Field("#f3f5f4", description="Behind the mail.")
+    tagline: Line | None = Field(None, description="One line under the clinic's name.")
+
+
+class Person(Model):
+    """Somebody at the clinic; organizations have one as their owner."""
+
+    name: Line = Field(description="Full name with title.")
+    role: Line | None = Field(None, description="What the person does.")
+    address: MailAddress | None = Field(None, description="Mail address for notices.")
+    phone: Line | None = Field(None, description="Direct line.")
+
+
+class TlsMode(StrEnum):
+    """How the connection to the mail server is protected (RFC 8314)."""
+
+    IMPLICIT = "implicit"  # TLS from the first byte, port 465
+    STARTTLS = "starttls"  # upgraded and required, port 587
+    NONE = "none"  # in clear; only for a server on this machine
+
+
+class Smtp(Model):
+    """The mail server that takes the clinic's mail."""
+
+    host: Line = Field(description="Host name; the certificate must match it.")
+    port: int = Field(587, ge=1, le=65535, description="587 with STARTTLS, 465 with implicit TLS.")
+    tls: TlsMode = Field(
+        TlsMode.STARTTLS, description="`starttls` and `implicit` are verified; `none` only on this machine."
+    )
+    username: Line | None = Field(None, description="Account name, where the server wants one.")
+    password: Secret | None = Field(None, description="`env:NAME` or `file:PATH`; never the password itself.")
+    ca_file: str | None = Field(
+        None, description="PEM file of the authority that signed the server's certificate, if it is your own."
+    )
+
+
+class Sender(Model):
+    """A From identity with its mail account."""
+
+    name: Line = Field(description="Display name that readers see.")
+    address: MailAddress = Field(description="From address.")
+    reply_to: MailAddress | None = Field(
+        None, description="Where answers go, if not to the From address; somebody must read it."
+    )
+    smtp: Smtp | None = Field(None, description="The account; not needed in the sandbox.")
+    connections: int = Field(2, ge=1, le=50, description="Connections kept open at once.")
+    signer: Slug | None = Field(None, description="The person under `staff` who signs.")
+
+
+class Limits(Model):
+    """Brakes that protect readers."""
+
+    contact_gap: Duration = Field(
+        timedelta(days=3), description="At most one newsletter or broadcast per contact in this time."
+    )
+    gives_before_ask: int = Field(
+        1, ge=0, le=20, description="How many `give` mails an organization gets before the next `ask`."
+    )
+    news_reaches_back: Duration = Field(
+        timedelta(days=60), description="How old news may be for a contact who has seen none."
+    )
+
+
+class Window(Model):
+    """When mail may leave, in the reader's time zone; never from 21:00 to 07:00."""
+
+    hours: Hours = Field(
+        default_factory=lambda: parse_opening_hours({"mon-fri": "08:00-18:00"}),
+        description="Days and times: `mon-fri: 08:00-18:00`.",
+    )
+
+
+class Feed(Model):
+    """An RSS or Atom feed whose entries become news items."""
+
+    url: str | None = Field(None, description="http(s) address of the feed.", pattern=r"^https?://[^\s]+$")
+    file: str | None = Field(None, description="A feed file in the workspace, instead of `url`.")
+    audience: tuple[Slug, ...] = Field((), description="Audiences that every entry is for.")
+    tags: tuple[Slug, ...] = Field((), description="Tags that every entry gets.")
+
+
+class Imports(Model):
+    """What imports may bring in."""
+
+    allow_columns: tuple[Line, ...] = Field(
+        (),
+        description="Sensitive columns (diagnosis, birth date, record number) that imports of past patients may store.",
+    )
+
+
+ConsentRequired = dict[Category | Literal["other"], tuple[ConsentKind, ...]]
+
+
+class Settings(Model):
+    """The clinic's settings, `nurture.yaml`."""
+
+    clinic: Clinic = Field(description="Who writes.")
+    brand: Brand = Field(default_factory=Brand, description="How mails look.")
+    staff: dict[Slug, Person] = Field(default_factory=dict, description="People at the clinic, by a short key.")
+    senders: Annotated[dict[Slug, Sender], Field(min_length=1)] = Field(
+        description="From identities; the first is the default."
+    )
+    window: Window = Field(default_factory=lambda: Window(), description="When mail may leave.")
+    late: Duration = Field(timedelta(days=3), description="How long after its time an edition may still leave.")
+    limits: Limits = Field(default_factory=lambda: Limits(), description="Brakes that protect readers.")
+    consent_required: ConsentRequired = Field(
+        default_factory=lambda: {
+            Category.PAST_PATIENT: (ConsentKind.WRITTEN,),
+            "other": (ConsentKind.WRITTEN, ConsentKind.VERBAL, ConsentKind.IMPLIED),
+        },
+        description="Which consents allow mail, by category; `other` is everybody else. An empty list asks for none.",
+    )
+    feeds: dict[Slug, Feed] = Field(default_factory=dict, description="Industry news, by a short name.")
+    imports: Imports = Field(default_factory=lambda: Imports(), description="What imports may bring in.")
+    database: Annotated[str, Field(pattern=r"^(sqlite|postgresql\+psycopg):|^(env|file):")] = Field(
+        "sqlite:///data/nurture.db",
+        description="Database address, or `env:NAME` / `file:PATH` that holds it. Relative SQLite paths start at the workspace.",
+    )
+
+    @property
+    def default_sender(self) -> str:
+        """The key of the first sender."""
+        return next(iter(self.senders))
