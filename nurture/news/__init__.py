@@ -1,0 +1,1 @@
+"""News: Markdown items and feed entries, and who has seen what."""

@@ -1,0 +1,1 @@
+"""The sandbox: a loopback mail server, its Maildir, and the inbox page."""
