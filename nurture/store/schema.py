@@ -7,7 +7,6 @@ every question about history looks at one mode only.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
@@ -58,8 +57,8 @@ def _reference(name: str, target: str, *, nullable: bool = False, on_delete: str
     return sa.Column(name, Id, sa.ForeignKey(target, ondelete=on_delete), nullable=nullable)
 
 
-def _text(name: str, *, nullable: bool = False, **more: Any) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=nullable, **more)
+def _text(name: str, *, nullable: bool = False, unique: bool | None = None) -> sa.Column[str]:
+    return sa.Column(name, sa.Text, nullable=nullable, unique=unique)
 
 
 def _instant(name: str, *, nullable: bool = True) -> sa.Column[datetime]:
