@@ -1,0 +1,41 @@
+"""Options that many commands share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+_workspace: list[Path] = []
+
+
+def choose_workspace(folder: Path | None) -> None:
+    """Remember the folder given with ``--workspace``."""
+    _workspace[:] = [folder] if folder else []
+
+
+def workspace_folder() -> Path:
+    """The clinic's folder: ``--workspace``, else this folder or a parent with nurture.yaml."""
+    from nurture.workspace.workspace import find_workspace
+
+    return find_workspace(_workspace[0] if _workspace else Path(os.getcwd()))
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask; stop with exit code 2 where nobody can answer, with 1 at a no."""
+    if yes:
+        return
+    import sys
+
+    from nurture.cli.output import warn
+
+    if not sys.stdin.isatty():
+        warn(f"{question} Nobody is here to answer; say --yes.")
+        raise typer.Exit(2)
+    if not typer.confirm(question):
+        raise typer.Exit(1)

@@ -1,0 +1,1 @@
+"""``nurture run``: APScheduler wakes named jobs, each calls one use case."""

@@ -1,0 +1,70 @@
+"""The composition root: one clinic's files, its database and a clock, opened together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from nurture.clock import Clock, SystemClock
+from nurture.news.item import NewsItem
+from nurture.planning.occurrences import Occurrence
+from nurture.store import Store, create_store, open_store
+from nurture.workspace.secrets import SecretReference
+from nurture.workspace.settings import Settings
+from nurture.workspace.source import WorkspaceSource
+from nurture.workspace.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """All that a use case needs. ``workspace`` is always the last good set of files."""
+
+    root: Path
+    source: WorkspaceSource
+    store: Store
+    clock: Clock
+
+    @property
+    def workspace(self) -> Workspace:
+        """The last set of files that was without problems."""
+        return self.source.current()
+
+    @property
+    def maildir(self) -> Path:
+        """Where the sandbox keeps the mail it took."""
+        return self.root / "data" / "sandbox" / "Maildir"
+
+    def snapshot(self, campaign: str, news: Sequence[NewsItem], occurrence: Occurrence) -> dict[str, object]:
+        """The content of one edition as it is now; editions keep it (DESIGN 4)."""
+        from nurture.composing.edition import prepare_edition
+
+        return prepare_edition(self.workspace, campaign, news=news, occurrence=occurrence.nominal).to_json()
+
+
+def database_url(settings: Settings, root: Path) -> str:
+    """The database's address; read from where a reference points, if it is one.
+
+    Raises `SecretError` if the reference cannot be read.
+    """
+    text = settings.database
+    if text.startswith(("env:", "file:")):
+        return SecretReference.parse(text).read(root)
+    return text
+
+
+@contextmanager
+def open_house(root: Path, *, clock: Clock | None = None, create: bool = False) -> Iterator[House]:
+    """Open the clinic in ``root``; the store is closed at the end.
+
+    Raises `FilesError` if its files have problems, `StoreError` if the database
+    cannot be used. ``create`` makes the database where it is missing.
+    """
+    source = WorkspaceSource(root)
+    url = database_url(source.current().settings, root)
+    store = create_store(url, root=root) if create else open_store(url, root=root)
+    try:
+        yield House(root, source, store, clock or SystemClock())
+    finally:
+        store.close()
