@@ -26,6 +26,10 @@ class ConsentKind(StrEnum):
     IMPLIED = "implied"  # a business relation, e.g. an exchanged card
 
 
+# Consents as bits, so that one integer with a delivery says which of them allow it.
+CONSENT_BITS: dict[ConsentKind, int] = {ConsentKind.WRITTEN: 1, ConsentKind.VERBAL: 2, ConsentKind.IMPLIED: 4}
+
+
 class SuppressionScope(StrEnum):
     """What a suppression covers."""
 

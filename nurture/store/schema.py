@@ -112,6 +112,7 @@ contact = sa.Table(
     sa.Column("discharged_on", sa.Date, nullable=True),  # past patients only
     _reference("organization_id", "organization.id", nullable=True, on_delete="SET NULL"),
     sa.Column("attributes", Json, nullable=False),  # custom attributes; empty values are absent
+    _text("imported_from", nullable=True),  # the saved import that brought it last; tells who is absent
     _instant("created_at", nullable=False),
     _instant("updated_at", nullable=False),
     _instant("archived_at"),
@@ -122,6 +123,7 @@ contact = sa.Table(
     sa.Index(None, "organization_id"),
     sa.Index(None, "discharged_on"),
     sa.Index(None, "last_name"),
+    sa.Index(None, "imported_from"),
 )
 
 contact_category = sa.Table(
@@ -167,6 +169,7 @@ suppression = sa.Table(
     _text("source"),  # "cli", "import: mailchimp.csv", a delivery id
     _instant("created_at", nullable=False),
     _instant("lifted_at"),  # kept for history; only a null row suppresses
+    _text("lifted_because", nullable=True),  # the staff's reason
     sa.Index(
         "uq_suppression_active",
         "scope",
