@@ -1,0 +1,373 @@
+"""All tables of the first release."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+# As in nurture.store.schema on the day of the release; a migration never changes.
+identifier = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+instant = sa.DateTime(timezone=True)
+json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+
+
+def upgrade() -> None:
+    """Make them."""
+    op.create_table(
+        "alert",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("raised_at", instant, nullable=False),
+        sa.Column("seen_at", instant, nullable=False),
+        sa.Column("resolved_at", instant, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
+    )
+    op.create_index(
+        "uq_alert_open",
+        "alert",
+        ["kind", "subject"],
+        unique=True,
+        sqlite_where=sa.text("resolved_at IS NULL"),
+        postgresql_where=sa.text("resolved_at IS NULL"),
+    )
+    op.create_table(
+        "campaign_control",
+        sa.Column("campaign", sa.Text(), nullable=False),
+        sa.Column("paused_at", instant, nullable=False),
+        sa.Column("paused_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("campaign", name=op.f("pk_campaign_control")),
+    )
+    op.create_table(
+        "campaign_version",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("campaign", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("schedule", sa.Text(), nullable=False),
+        sa.Column("first_seen_at", instant, nullable=False),
+        sa.Column("last_seen_at", instant, nullable=False),
+        sa.Column("vanished_at", instant, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_campaign_version")),
+        sa.UniqueConstraint(
+            "mode",
+            "campaign",
+            "digest",
+            "first_seen_at",
+            name=op.f("uq_campaign_version_mode_campaign_digest_first_seen_at"),
+        ),
+    )
+    op.create_index(op.f("ix_campaign_version_digest"), "campaign_version", ["digest"], unique=False)
+    op.create_table(
+        "edition_content",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("content", json, nullable=False),
+        sa.Column("created_at", instant, nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_edition_content")),
+    )
+    op.create_table(
+        "feed",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text(), nullable=True),
+        sa.Column("last_modified", sa.Text(), nullable=True),
+        sa.Column("fetched_at", instant, nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_feed")),
+    )
+    op.create_table(
+        "feed_entry",
+        sa.Column("news_id", sa.Text(), nullable=False),
+        sa.Column("feed", sa.Text(), nullable=False),
+        sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("summary", sa.Text(), nullable=False),
+        sa.Column("html", sa.Text(), nullable=False),
+        sa.Column("link", sa.Text(), nullable=True),
+        sa.Column("published_on", sa.Date(), nullable=False),
+        sa.Column("fetched_at", instant, nullable=False),
+        sa.PrimaryKeyConstraint("news_id", name=op.f("pk_feed_entry")),
+    )
+    op.create_index(op.f("ix_feed_entry_feed_published_on"), "feed_entry", ["feed", "published_on"], unique=False)
+    op.create_table(
+        "job_run",
+        sa.Column("job", sa.Text(), nullable=False),
+        sa.Column("started_at", instant, nullable=False),
+        sa.Column("ended_at", instant, nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("job", name=op.f("pk_job_run")),
+    )
+    op.create_table(
+        "meta",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
+    )
+    op.create_table(
+        "organization",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(), nullable=False),
+        sa.Column("phone", sa.Text(), nullable=True),
+        sa.Column("site", sa.Text(), nullable=True),
+        sa.Column("city", sa.Text(), nullable=True),
+        sa.Column("region", sa.Text(), nullable=True),
+        sa.Column("postal_code", sa.Text(), nullable=True),
+        sa.Column("country", sa.Text(), nullable=True),
+        sa.Column("time_zone", sa.Text(), nullable=True),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("attributes", json, nullable=False),
+        sa.Column("created_at", instant, nullable=False),
+        sa.Column("updated_at", instant, nullable=False),
+        sa.Column("archived_at", instant, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_organization")),
+        sa.UniqueConstraint("name_key", name=op.f("uq_organization_name_key")),
+    )
+    op.create_table(
+        "sender_state",
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("stopped_until", instant, nullable=True),
+        sa.Column("stops", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("mode", "sender", name=op.f("pk_sender_state")),
+    )
+    op.create_table(
+        "suppression",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("shown", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("created_at", instant, nullable=False),
+        sa.Column("lifted_at", instant, nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_suppression")),
+    )
+    op.create_index(
+        "uq_suppression_active",
+        "suppression",
+        ["scope", "key"],
+        unique=True,
+        sqlite_where=sa.text("lifted_at IS NULL"),
+        postgresql_where=sa.text("lifted_at IS NULL"),
+    )
+    op.create_table(
+        "worker",
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("host", sa.Text(), nullable=False),
+        sa.Column("process", sa.Integer(), nullable=False),
+        sa.Column("started_at", instant, nullable=False),
+        sa.Column("seen_at", instant, nullable=False),
+        sa.Column("ended_at", instant, nullable=True),
+        sa.PrimaryKeyConstraint("owner", name=op.f("pk_worker")),
+    )
+    op.create_table(
+        "contact",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("external_id", sa.Text(), nullable=True),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("address_key", sa.Text(), nullable=True),
+        sa.Column("address_hash", sa.Text(), nullable=False),
+        sa.Column("domain", sa.Text(), nullable=True),
+        sa.Column("household", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("title", sa.Text(), nullable=True),
+        sa.Column("first_name", sa.Text(), nullable=True),
+        sa.Column("last_name", sa.Text(), nullable=True),
+        sa.Column("role", sa.Text(), nullable=True),
+        sa.Column("phone", sa.Text(), nullable=True),
+        sa.Column("language", sa.Text(), nullable=True),
+        sa.Column("time_zone", sa.Text(), nullable=True),
+        sa.Column("country", sa.Text(), nullable=True),
+        sa.Column("discharged_on", sa.Date(), nullable=True),
+        sa.Column("organization_id", identifier, nullable=True),
+        sa.Column("attributes", json, nullable=False),
+        sa.Column("created_at", instant, nullable=False),
+        sa.Column("updated_at", instant, nullable=False),
+        sa.Column("archived_at", instant, nullable=True),
+        sa.Column("erased_at", instant, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_contact_organization_id"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_contact")),
+        sa.UniqueConstraint("address_key", "household", name=op.f("uq_contact_address_key_household")),
+        sa.UniqueConstraint("external_id", name=op.f("uq_contact_external_id")),
+    )
+    op.create_index(op.f("ix_contact_address_hash"), "contact", ["address_hash"], unique=False)
+    op.create_index(op.f("ix_contact_discharged_on"), "contact", ["discharged_on"], unique=False)
+    op.create_index(op.f("ix_contact_domain"), "contact", ["domain"], unique=False)
+    op.create_index(op.f("ix_contact_last_name"), "contact", ["last_name"], unique=False)
+    op.create_index(op.f("ix_contact_organization_id"), "contact", ["organization_id"], unique=False)
+    op.create_table(
+        "edition",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("campaign", sa.Text(), nullable=False),
+        sa.Column("occurrence", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("intent", sa.Text(), nullable=True),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("planned", sa.Integer(), nullable=True),
+        sa.Column("due_at", instant, nullable=False),
+        sa.Column("expires_at", instant, nullable=False),
+        sa.Column("campaign_digest", sa.Text(), nullable=False),
+        sa.Column("content_digest", sa.Text(), nullable=True),
+        sa.Column("planned_through", identifier, server_default="0", nullable=False),
+        sa.Column("created_at", instant, nullable=False),
+        sa.Column("ready_at", instant, nullable=True),
+        sa.Column("finished_at", instant, nullable=True),
+        sa.ForeignKeyConstraint(["content_digest"], ["edition_content.digest"], name=op.f("fk_edition_content_digest")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_edition")),
+        sa.UniqueConstraint("mode", "campaign", "occurrence", name=op.f("uq_edition_mode_campaign_occurrence")),
+    )
+    op.create_index(op.f("ix_edition_due_at"), "edition", ["due_at"], unique=False)
+    op.create_index(op.f("ix_edition_state_due_at"), "edition", ["state", "due_at"], unique=False)
+    op.create_table(
+        "consent",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("contact_id", identifier, nullable=False),
+        sa.Column("kind_bit", sa.Integer(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("obtained_on", sa.Date(), nullable=False),
+        sa.Column("expires_on", sa.Date(), nullable=True),
+        sa.Column("withdrawn_at", instant, nullable=True),
+        sa.Column("recorded_at", instant, nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_consent_contact_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
+        sa.UniqueConstraint(
+            "contact_id",
+            "kind_bit",
+            "source",
+            "obtained_on",
+            name=op.f("uq_consent_contact_id_kind_bit_source_obtained_on"),
+        ),
+    )
+    op.create_table(
+        "contact_category",
+        sa.Column("contact_id", identifier, nullable=False),
+        sa.Column("category", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contact_id"], ["contact.id"], name=op.f("fk_contact_category_contact_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("contact_id", "category", name=op.f("pk_contact_category")),
+    )
+    op.create_index(
+        op.f("ix_contact_category_category_contact_id"), "contact_category", ["category", "contact_id"], unique=False
+    )
+    op.create_table(
+        "contact_tag",
+        sa.Column("contact_id", identifier, nullable=False),
+        sa.Column("tag", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["contact_id"], ["contact.id"], name=op.f("fk_contact_tag_contact_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("contact_id", "tag", name=op.f("pk_contact_tag")),
+    )
+    op.create_index(op.f("ix_contact_tag_tag_contact_id"), "contact_tag", ["tag", "contact_id"], unique=False)
+    op.create_table(
+        "delivery",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("edition_id", identifier, nullable=False),
+        sa.Column("campaign", sa.Text(), nullable=False),
+        sa.Column("contact_id", identifier, nullable=True),
+        sa.Column("organization_id", identifier, nullable=True),
+        sa.Column("recipient_key", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=True),
+        sa.Column("domain", sa.Text(), nullable=True),
+        sa.Column("variant", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("consent_mask", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=True),
+        sa.Column("message_date", instant, nullable=True),
+        sa.Column("values", json, nullable=True),
+        sa.Column("not_before", instant, nullable=False),
+        sa.Column("not_after", instant, nullable=False),
+        sa.Column("next_attempt_at", instant, nullable=False),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("claim", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("owner", sa.Text(), nullable=True),
+        sa.Column("marked_at", instant, nullable=True),
+        sa.Column("created_at", instant, nullable=False),
+        sa.Column("settled_at", instant, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["contact_id"], ["contact.id"], name=op.f("fk_delivery_contact_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["edition_id"], ["edition.id"], name=op.f("fk_delivery_edition_id"), ondelete="RESTRICT"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
+        sa.UniqueConstraint("edition_id", "recipient_key", name=op.f("uq_delivery_edition_id_recipient_key")),
+        sa.UniqueConstraint("message_id", name=op.f("uq_delivery_message_id")),
+    )
+    op.create_index("ix_delivery_contact", "delivery", ["contact_id", "mode", "settled_at"], unique=False)
+    op.create_index("ix_delivery_due", "delivery", ["mode", "state", "next_attempt_at"], unique=False)
+    op.create_index("ix_delivery_edition_state", "delivery", ["edition_id", "state"], unique=False)
+    op.create_index("ix_delivery_organization", "delivery", ["organization_id", "mode", "settled_at"], unique=False)
+    op.create_index("ix_delivery_owner", "delivery", ["state", "owner"], unique=False)
+    op.create_index("uq_delivery_contact", "delivery", ["edition_id", "contact_id"], unique=True)
+    op.create_table(
+        "attempt",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("delivery_id", identifier, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("claim", sa.Integer(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("server", sa.Text(), nullable=True),
+        sa.Column("phase", sa.Text(), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("code", sa.Integer(), nullable=True),
+        sa.Column("enhanced", sa.Text(), nullable=True),
+        sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("started_at", instant, nullable=False),
+        sa.Column("ended_at", instant, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["delivery.id"], name=op.f("fk_attempt_delivery_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
+        sa.UniqueConstraint("delivery_id", "number", name=op.f("uq_attempt_delivery_id_number")),
+    )
+    op.create_index(op.f("ix_attempt_started_at"), "attempt", ["started_at"], unique=False)
+    op.create_table(
+        "delivery_news",
+        sa.Column("delivery_id", identifier, nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("news_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["delivery.id"], name=op.f("fk_delivery_news_delivery_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("delivery_id", "position", name=op.f("pk_delivery_news")),
+    )
+    op.create_index(
+        op.f("ix_delivery_news_news_id_delivery_id"), "delivery_news", ["news_id", "delivery_id"], unique=False
+    )
+    op.create_table(
+        "event",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("at", instant, nullable=False),
+        sa.Column("delivery_id", identifier, nullable=True),
+        sa.Column("edition_id", identifier, nullable=True),
+        sa.Column("contact_id", identifier, nullable=True),
+        sa.Column("data", json, nullable=False),
+        sa.Column("dedupe_key", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_event_contact_id"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["delivery.id"], name=op.f("fk_event_delivery_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["edition_id"], ["edition.id"], name=op.f("fk_event_edition_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
+        sa.UniqueConstraint("dedupe_key", name=op.f("uq_event_dedupe_key")),
+    )
+    op.create_index(op.f("ix_event_contact_id_kind_at"), "event", ["contact_id", "kind", "at"], unique=False)
+    op.create_index(op.f("ix_event_delivery_id"), "event", ["delivery_id"], unique=False)
+    op.create_index(op.f("ix_event_edition_id_kind"), "event", ["edition_id", "kind"], unique=False)

@@ -1,0 +1,1 @@
+"""One module per migration; the file name starts with its number."""
