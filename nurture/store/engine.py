@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -48,8 +48,8 @@ class Store:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """One consistent snapshot; writing in it is an error of the database."""
-        with self._translated(), self._reader.connect() as connection, connection.begin() as transaction:
+        """One consistent snapshot; writing in it is a bug, and the database refuses it."""
+        with self._translated(writing=False), self._reader.connect() as connection, connection.begin() as transaction:
             yield connection
             transaction.rollback()
 
@@ -60,7 +60,7 @@ class Store:
         On SQLite it holds the write lock from its start, so what it reads stays true.
         Raises `StoreLockedError`, `StoreFullError` or `StoreError` as said there.
         """
-        with self._translated(), self._writer.begin() as connection:
+        with self._translated(writing=True), self._writer.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -69,11 +69,11 @@ class Store:
         self._writer.dispose()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, *, writing: bool) -> Iterator[None]:
         try:
             yield
         except sa.exc.DBAPIError as error:
-            known = translate(error, self.place)
+            known = translate(error, self.place, writing=writing)
             if known is None:
                 raise
             raise known from error
@@ -182,7 +182,7 @@ def _sqlite_engine(path: Path, begin: str, busy_milliseconds: int) -> sa.Engine:
     )
 
     @sa.event.listens_for(engine, "connect")
-    def configure(connection: Any, _record: object) -> None:
+    def configure(connection: sqlite3.Connection, _record: object) -> None:
         # Without this check SQLite would make an empty, world-readable file.
         if not path.exists():
             raise StoreMissingError(f"the database {path} is not there: run `nurture db upgrade` to make it.")

@@ -16,18 +16,23 @@ from nurture.errors import StoreError, StoreFullError, StoreLockedError, StoreMi
 _PRIMARY = 0xFF
 
 
-def translate(error: sa.exc.DBAPIError, place: str) -> StoreError | None:
+def translate(error: sa.exc.DBAPIError, place: str, *, writing: bool) -> StoreError | None:
     """The error to raise instead of ``error``, or None if it must stay raw.
 
-    ``place`` names the database for people; it never holds a password.
+    ``place`` names the database for people; it never holds a password. A write
+    that is refused where only reading was promised (not ``writing``) is a bug.
     """
     if isinstance(error.orig, sqlite3.Error):
-        return _sqlite_failure(error.orig, place)
-    return _postgresql_failure(error, place)
+        return sqlite_failure(error.orig, place, writing=writing)
+    return _postgresql_failure(error, place, writing=writing)
 
 
-def _sqlite_failure(error: sqlite3.Error, place: str) -> StoreError | None:
-    code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY
+def sqlite_failure(error: sqlite3.Error, place: str, *, writing: bool) -> StoreError | None:
+    """As `translate`, for an error of the driver itself."""
+    extended = getattr(error, "sqlite_errorcode", 0)
+    if extended == sqlite3.SQLITE_READONLY and not writing:
+        return None
+    code = extended & _PRIMARY
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreLockedError(
             f"{place} is locked: another process holds it too long. "
@@ -55,8 +60,10 @@ def _sqlite_failure(error: sqlite3.Error, place: str) -> StoreError | None:
     return None
 
 
-def _postgresql_failure(error: sa.exc.DBAPIError, place: str) -> StoreError | None:
+def _postgresql_failure(error: sa.exc.DBAPIError, place: str, *, writing: bool) -> StoreError | None:
     state = getattr(error.orig, "sqlstate", None) or ""
+    if state == "25006" and not writing:
+        return None
     if state == "55P03":  # lock_not_available
         return StoreLockedError(f"{place} is locked: another process holds the rows too long. Try again.")
     if state == "53100":  # disk_full
@@ -73,9 +80,9 @@ def _postgresql_failure(error: sa.exc.DBAPIError, place: str) -> StoreError | No
     if "authentication failed" in words or "no password supplied" in words:
         return StoreError(f"{place} refuses the login: check user and password in the database address.")
     if not state or state.startswith(("08", "57P", "53", "28")):
-        return StoreError(f"{place} cannot be reached ({_first_sentence(words)}). Is the server running?")
+        return StoreError(f"{place} cannot be reached ({_shortened(words)}). Is the server running?")
     return None
 
 
-def _first_sentence(words: str) -> str:
+def _shortened(words: str) -> str:
     return words if len(words) <= 200 else words[:200] + " ..."

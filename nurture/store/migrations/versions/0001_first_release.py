@@ -146,6 +146,7 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("created_at", instant, nullable=False),
         sa.Column("lifted_at", instant, nullable=True),
+        sa.Column("lifted_because", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_suppression")),
     )
     op.create_index(
@@ -186,6 +187,7 @@ def upgrade() -> None:
         sa.Column("discharged_on", sa.Date(), nullable=True),
         sa.Column("organization_id", identifier, nullable=True),
         sa.Column("attributes", json, nullable=False),
+        sa.Column("imported_from", sa.Text(), nullable=True),
         sa.Column("created_at", instant, nullable=False),
         sa.Column("updated_at", instant, nullable=False),
         sa.Column("archived_at", instant, nullable=True),
@@ -200,6 +202,7 @@ def upgrade() -> None:
     op.create_index(op.f("ix_contact_address_hash"), "contact", ["address_hash"], unique=False)
     op.create_index(op.f("ix_contact_discharged_on"), "contact", ["discharged_on"], unique=False)
     op.create_index(op.f("ix_contact_domain"), "contact", ["domain"], unique=False)
+    op.create_index(op.f("ix_contact_imported_from"), "contact", ["imported_from"], unique=False)
     op.create_index(op.f("ix_contact_last_name"), "contact", ["last_name"], unique=False)
     op.create_index(op.f("ix_contact_organization_id"), "contact", ["organization_id"], unique=False)
     op.create_table(
