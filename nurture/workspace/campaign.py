@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from nurture.workspace.conditions import Condition, parse_condition
-from nurture.workspace.schedule import Schedule, parse_schedule
-from pydantic import BeforeValidator, Field, JsonValue
+from pydantic import Field, JsonValue, PlainValidator
 
 from nurture.vocabulary import CampaignKind, ConsentKind, Intent, Purpose
+from nurture.workspace.conditions import Condition, parse_condition
+from nurture.workspace.schedule import Schedule, parse_schedule
 from nurture.workspace.settings import Duration, Line, Model, Slug, Window
 
-Rule = Annotated[Condition, BeforeValidator(parse_condition, json_schema_input_type=Any)]
-When = Annotated[Schedule, BeforeValidator(parse_schedule, json_schema_input_type=str)]
+Rule = Annotated[Condition, PlainValidator(parse_condition, json_schema_input_type=Any)]
+When = Annotated[Schedule, PlainValidator(parse_schedule, json_schema_input_type=str)]
 
 
 class NewsQuery(Model):
