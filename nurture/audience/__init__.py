@@ -1,0 +1,1 @@
+"""The people: importing them, choosing them by rules, what they allowed."""

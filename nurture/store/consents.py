@@ -1,0 +1,112 @@
+"""Consents: what a person allowed, how we know it, until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from nurture.store.schema import consent
+from nurture.vocabulary import CONSENT_BITS, ConsentKind
+
+KIND_BITS = CONSENT_BITS
+_KIND_OF_BIT = {bit: kind for kind, bit in KIND_BITS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRow:
+    """One recorded consent. ``withdrawn_at`` and ``recorded_at`` are UTC instants."""
+
+    contact_id: int
+    kind: ConsentKind
+    source: str
+    obtained_on: date
+    expires_on: date | None
+    withdrawn_at: datetime | None
+    recorded_at: datetime
+
+    def holds(self, on: date) -> bool:
+        """Whether it still allows mail on that day; the day of expiry is the last one."""
+        return self.withdrawn_at is None and (self.expires_on is None or self.expires_on >= on)
+
+
+def consent_holds(
+    contact_id: sa.ColumnElement[int], mask: sa.ColumnElement[int], *, on: date
+) -> sa.ColumnElement[bool]:
+    """For WHERE: no consent is needed (``mask`` 0), or one of those in ``mask`` holds on that day."""
+    held = sa.exists().where(
+        consent.c.contact_id == contact_id,
+        consent.c.kind_bit.bitwise_and(mask) != 0,
+        consent.c.withdrawn_at.is_(None),
+        sa.or_(consent.c.expires_on.is_(None), consent.c.expires_on >= on),
+    )
+    return sa.or_(mask == 0, held)
+
+
+def consent_bits(connection: Connection, contact_ids: Sequence[int], *, on: date) -> dict[int, int]:
+    """The bits of all consents that hold on that day, by contact; who has none is left out.
+
+    At most a few thousand ids at once.
+    """
+    found: dict[int, int] = {}
+    query = sa.select(consent.c.contact_id, consent.c.kind_bit).where(
+        consent.c.contact_id.in_(contact_ids),
+        consent.c.withdrawn_at.is_(None),
+        sa.or_(consent.c.expires_on.is_(None), consent.c.expires_on >= on),
+    )
+    for contact_id, bit in connection.execute(query):
+        found[contact_id] = found.get(contact_id, 0) | bit
+    return found
+
+
+def consents_of(connection: Connection, contact_ids: Sequence[int]) -> dict[int, tuple[ConsentRow, ...]]:
+    """Every consent ever recorded, oldest first, by contact; who has none is left out."""
+    query = (
+        sa.select(consent)
+        .where(consent.c.contact_id.in_(contact_ids))
+        .order_by(consent.c.contact_id, consent.c.obtained_on, consent.c.id)
+    )
+    found: dict[int, list[ConsentRow]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.contact_id, []).append(
+            ConsentRow(
+                contact_id=row.contact_id,
+                kind=_KIND_OF_BIT[row.kind_bit],
+                source=row.source,
+                obtained_on=row.obtained_on,
+                expires_on=row.expires_on,
+                withdrawn_at=row.withdrawn_at,
+                recorded_at=row.recorded_at,
+            )
+        )
+    return {contact_id: tuple(rows) for contact_id, rows in found.items()}
+
+
+def record_consents(connection: Connection, rows: Iterable[ConsentRow]) -> None:
+    """Write new consents; each (contact, kind, source, day) may stand once in the table."""
+    values = [
+        {
+            "contact_id": row.contact_id,
+            "kind_bit": KIND_BITS[row.kind],
+            "source": row.source,
+            "obtained_on": row.obtained_on,
+            "expires_on": row.expires_on,
+            "withdrawn_at": row.withdrawn_at,
+            "recorded_at": row.recorded_at,
+        }
+        for row in rows
+    ]
+    if values:
+        connection.execute(sa.insert(consent), values)
+
+
+def withdraw_consents(connection: Connection, contact_id: int, now: datetime) -> int:
+    """Withdraw all that hold; how many they were."""
+    return connection.execute(
+        sa.update(consent)
+        .where(consent.c.contact_id == contact_id, consent.c.withdrawn_at.is_(None))
+        .values(withdrawn_at=now)
+    ).rowcount

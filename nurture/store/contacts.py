@@ -1,0 +1,145 @@
+"""Reading contacts: one frozen row per person, with organization, categories and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import islice
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from nurture.store.organizations import OrganizationRow
+from nurture.store.schema import contact, contact_category, contact_tag, organization
+from nurture.vocabulary import Category
+
+CHUNK = 1000  # people per query for categories and tags; flat memory, few round trips
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRow:
+    """A contact with all that decisions and templates need. Instants are UTC.
+
+    ``address``, ``address_key`` and ``domain`` are None only after erasure.
+    """
+
+    id: int
+    external_id: str | None
+    address: str | None
+    address_key: str | None
+    address_hash: str
+    domain: str | None
+    household: int
+    title: str | None
+    first_name: str | None
+    last_name: str | None
+    role: str | None
+    phone: str | None
+    language: str | None
+    time_zone: str | None
+    country: str | None
+    discharged_on: date | None
+    organization_id: int | None
+    organization: OrganizationRow | None
+    attributes: Mapping[str, Any]
+    categories: frozenset[Category]
+    tags: tuple[str, ...]
+    imported_from: str | None
+    created_at: datetime
+    updated_at: datetime
+    archived_at: datetime | None
+    erased_at: datetime | None
+
+
+ACTIVE = sa.and_(contact.c.archived_at.is_(None), contact.c.erased_at.is_(None))
+
+_ORGANIZATION = [column.label(f"organization_{column.name}") for column in organization.c if column.name != "id"]
+_PEOPLE = sa.select(*contact.c, *_ORGANIZATION).join_from(
+    contact, organization, contact.c.organization_id == organization.c.id, isouter=True
+)
+
+
+def stream_people(
+    connection: Connection,
+    where: sa.ColumnElement[bool],
+    *,
+    after_id: int = 0,
+    limit: int | None = None,
+    archived: bool = False,
+) -> Iterator[PersonRow]:
+    """The people that match, by ascending id, in flat memory.
+
+    ``where`` is an expression over ``store.schema.contact``. Erased people never
+    come, archived ones only with ``archived``. To go on where one stopped, pass
+    the last id as ``after_id``. Use it inside ``with store.read()`` and write
+    through another connection.
+    """
+    alive = contact.c.erased_at.is_(None) if archived else ACTIVE
+    query = _PEOPLE.where(alive, where).order_by(contact.c.id)
+    if after_id:
+        query = query.where(contact.c.id > after_id)
+    if limit is not None:
+        query = query.limit(limit)
+    # a server-side cursor on PostgreSQL; SQLite streams by itself
+    rows = iter(connection.execute(query.execution_options(stream_results=True, max_row_buffer=CHUNK)).mappings())
+    while chunk := list(islice(rows, CHUNK)):
+        yield from _people(connection, chunk)
+
+
+def count_people(connection: Connection, where: sa.ColumnElement[bool]) -> int:
+    """How many people match: not archived, not erased."""
+    return connection.scalar(sa.select(sa.func.count()).select_from(contact).where(ACTIVE, where)) or 0
+
+
+def people_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, PersonRow]:
+    """The contacts with these ids, archived and erased ones too. At most a few thousand at once."""
+    return _find(connection, contact.c.id.in_(ids))
+
+
+def people_by_address(connection: Connection, address_keys: Sequence[str]) -> dict[int, PersonRow]:
+    """Everybody who has one of these addresses (households have several), by contact id."""
+    return _find(connection, contact.c.address_key.in_(address_keys))
+
+
+def people_by_external_id(connection: Connection, external_ids: Sequence[str]) -> dict[int, PersonRow]:
+    """Everybody who has one of the clinic's own numbers, by contact id."""
+    return _find(connection, contact.c.external_id.in_(external_ids))
+
+
+def _find(connection: Connection, where: sa.ColumnElement[bool]) -> dict[int, PersonRow]:
+    rows = connection.execute(_PEOPLE.where(where).order_by(contact.c.id)).mappings().all()
+    return {person.id: person for person in _people(connection, rows)}
+
+
+def _people(connection: Connection, rows: Sequence[sa.RowMapping]) -> Iterator[PersonRow]:
+    ids = [row["id"] for row in rows]
+    categories = _grouped(connection, contact_category.c.contact_id, contact_category.c.category, ids)
+    tags = _grouped(connection, contact_tag.c.contact_id, contact_tag.c.tag, ids)
+    for row in rows:
+        values: dict[str, Any] = dict(row)
+        organization_values = {column.name: values.pop(column.name) for column in _ORGANIZATION}
+        yield PersonRow(
+            **values,
+            organization=_organization(row["organization_id"], organization_values),
+            categories=frozenset(map(Category, categories.get(row["id"], ()))),
+            tags=tuple(sorted(tags.get(row["id"], ()))),
+        )
+
+
+def _organization(identifier: int | None, values: Mapping[str, Any]) -> OrganizationRow | None:
+    if identifier is None:
+        return None
+    return OrganizationRow(
+        id=identifier, **{name.removeprefix("organization_"): value for name, value in values.items()}
+    )
+
+
+def _grouped(
+    connection: Connection, owner: sa.ColumnElement[int], value: sa.ColumnElement[str], ids: Sequence[int]
+) -> dict[int, list[str]]:
+    found: dict[int, list[str]] = {}
+    for identifier, text in connection.execute(sa.select(owner, value).where(owner.in_(ids))):
+        found.setdefault(identifier, []).append(text)
+    return found
