@@ -96,6 +96,8 @@ class EditionReason(StrEnum):
     NO_NEWS = "no_news"  # nobody had unseen news and skip_if_empty is set
     EMPTY_SEGMENT = "empty_segment"  # nobody matched
     TOO_LATE = "too_late"  # the grace (late) was over
+    PAUSED = "paused"  # its time went by while the campaign was paused
+    EDITED = "edited"  # its file was changed or removed before it was planned completely
     BY_HAND = "by_hand"  # nurture cancel
 
 

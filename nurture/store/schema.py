@@ -219,6 +219,7 @@ campaign_version = sa.Table(
     _instant("first_seen_at", nullable=False),
     _instant("last_seen_at", nullable=False),
     _instant("vanished_at"),  # the file is gone or has a newer version
+    _instant("confirmed_at"),  # somebody said yes to what an edit or a new name asks for
     sa.UniqueConstraint("mode", "campaign", "digest", "first_seen_at"),
     sa.Index(None, "digest"),
 )
@@ -281,7 +282,7 @@ delivery = sa.Table(
     _reference("contact_id", "contact.id", nullable=True, on_delete="SET NULL"),  # null: erased
     sa.Column("organization_id", Id, nullable=True),  # as it was when planned; no foreign key: history
     # the address hash, so that one address gets an edition once; rows that are
-    # skipped as `household` carry "household:<contact id>" instead
+    # planned as skipped carry "<reason>:<contact id>" instead and leave it free
     _text("recipient_key"),
     _text("address", nullable=True),  # null once erased
     _text("domain", nullable=True),

@@ -53,6 +53,7 @@ def upgrade() -> None:
         sa.Column("first_seen_at", instant, nullable=False),
         sa.Column("last_seen_at", instant, nullable=False),
         sa.Column("vanished_at", instant, nullable=True),
+        sa.Column("confirmed_at", instant, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_campaign_version")),
         sa.UniqueConstraint(
             "mode",

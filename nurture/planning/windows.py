@@ -1,0 +1,104 @@
+"""When a mail may leave: inside the window, never at night, not on holidays.
+
+Everything is decided in the reader's own time zone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from nurture.planning.occurrences import instant_of
+from nurture.workspace.hours import OpeningHours
+
+# The night, whatever the window says: minutes after midnight.
+MORNING = 7 * 60
+EVENING = 21 * 60
+# A window that does not open in so many days is taken for one that never does.
+_SEARCH_DAYS = 400
+
+
+def delivery_window(
+    at: datetime,
+    *,
+    window: OpeningHours,
+    zone: ZoneInfo,
+    holidays: Collection[date],
+    late: timedelta,
+    earliest: datetime | None = None,
+) -> tuple[datetime, datetime] | None:
+    """From when and until when a mail that is due ``at`` may leave, both in UTC.
+
+    It may leave as soon as the window is open, and for ``late`` after that,
+    but not after the last closing time before. So a mail that is due on a holiday has its whole
+    grace from the next open day on. ``earliest`` (the present, for a mail that
+    is planned late) moves only the start. When its grace is over already, the
+    span that has passed comes back. None: the window never opens.
+    """
+    opens = next_open(at, window=window, zone=zone, holidays=holidays)
+    if opens is None:
+        return None
+    closes = _last_open(opens, opens + late, window=window, zone=zone, holidays=holidays)
+    start = opens
+    if earliest is not None and earliest > opens:
+        later = next_open(earliest, window=window, zone=zone, holidays=holidays)
+        start = opens if later is None or later > closes else later
+    return start, closes
+
+
+def next_open(
+    instant: datetime, *, window: OpeningHours, zone: ZoneInfo, holidays: Collection[date]
+) -> datetime | None:
+    """The first instant at or after this one in which a mail may leave, in UTC; None: never."""
+    for start, end in _spans(instant, instant + timedelta(days=_SEARCH_DAYS), window, zone, holidays):
+        if instant < end:
+            return max(instant, start)
+    return None
+
+
+def is_open(instant: datetime, *, window: OpeningHours, zone: ZoneInfo, holidays: Collection[date]) -> bool:
+    """Whether a mail may leave in this instant."""
+    return any(start <= instant < end for start, end in _spans(instant, instant, window, zone, holidays))
+
+
+def zone_for(names: Collection[str | None], *, default: ZoneInfo) -> ZoneInfo:
+    """The first of the IANA names that is known: the contact's, then the organization's; else ``default``."""
+    for name in names:
+        if name:
+            try:
+                return ZoneInfo(name)
+            except (KeyError, ValueError, OSError):  # imported text; an unknown name must not stop a plan
+                continue
+    return default
+
+
+def _last_open(
+    opens: datetime, until: datetime, *, window: OpeningHours, zone: ZoneInfo, holidays: Collection[date]
+) -> datetime:
+    last = opens
+    for start, end in _spans(opens, until, window, zone, holidays):
+        if start <= until:
+            last = max(last, min(end, until))
+    return last
+
+
+def _spans(
+    first: datetime, last: datetime, window: OpeningHours, zone: ZoneInfo, holidays: Collection[date]
+) -> Iterator[tuple[datetime, datetime]]:
+    """The open spans of all local days that touch ``first`` to ``last``, as instants, in order."""
+    day = first.astimezone(zone).date()
+    until = last.astimezone(zone).date()
+    while day <= until:
+        if day not in holidays:
+            for minutes in window.on(day.weekday()):
+                start, end = max(minutes[0], MORNING), min(minutes[1], EVENING)
+                if start < end:
+                    span = instant_of(_wall(day, start), zone), instant_of(_wall(day, end), zone)
+                    if span[0] < span[1]:  # a day that the zone left out is an empty span
+                        yield span
+        day += timedelta(days=1)
+
+
+def _wall(day: date, minutes: int) -> datetime:
+    return datetime.combine(day, time(minutes // 60, minutes % 60))
