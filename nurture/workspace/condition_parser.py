@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from nurture.vocabulary import Category
 from nurture.workspace.conditions import (
@@ -20,6 +20,7 @@ from nurture.workspace.conditions import (
     Compare,
     Condition,
     ConditionError,
+    ConditionProblem,
     Not,
     Operator,
     Path,
@@ -49,7 +50,7 @@ class ConditionParser:
     """Parses one condition and collects its problems."""
 
     def __init__(self) -> None:
-        self._problems: list[tuple[Path, str]] = []
+        self._problems: list[ConditionProblem] = []
         self._nodes = 0
 
     def parse(self, value: object) -> Condition:
@@ -64,8 +65,8 @@ class ConditionParser:
             raise ConditionError(tuple(self._problems))
         return condition
 
-    def _refuse(self, path: Path, message: str) -> _Unusable:
-        self._problems.append((path, message))
+    def _refuse(self, path: Path, message: str, *, at_key: bool = False) -> _Unusable:
+        self._problems.append(ConditionProblem(path, message, at_key))
         return _Unusable()
 
     def _condition(self, value: object, path: Path) -> Condition:
@@ -77,10 +78,7 @@ class ConditionParser:
                 raise self._refuse(path, f"{value!r} is not the name of a segment (a-z, 0-9 and -)")
             return SegmentReference(value, path)
         if isinstance(value, Mapping):
-            entries: list[Callable[[], Condition]] = [
-                lambda key=key, item=item: self._entry(str(key), item, (*path, key)) for key, item in value.items()
-            ]
-            return self._several(entries, All, path)
+            return self._several(value.items(), self._entry, All, path)
         if isinstance(value, list | tuple):
             return self._list(value, Any_, path)
         raise self._refuse(path, "write a condition, for example `{category: sports_club}`, or the name of a segment")
@@ -88,22 +86,26 @@ class ConditionParser:
     def _list(self, value: object, kind: type[All] | type[Any_], path: Path) -> Condition:
         if not isinstance(value, list | tuple):
             raise self._refuse(path, "write a list of conditions")
-        items: list[Callable[[], Condition]] = [
-            lambda index=index, item=item: self._condition(item, (*path, index)) for index, item in enumerate(value)
-        ]
-        return self._several(items, kind, path)
+        return self._several(enumerate(value), lambda _, item, place: self._condition(item, place), kind, path)
 
-    def _several(self, makers: list[Callable[[], Condition]], kind: type[All] | type[Any_], path: Path) -> Condition:
-        if not makers:
-            raise self._refuse(path, "an empty condition would mean everybody or nobody; say who is meant")
-        found = []
-        for make in makers:
+    def _several(
+        self,
+        parts: Iterable[tuple[Any, object]],
+        parse: Callable[[Any, object, Path], Condition],
+        kind: type[All] | type[Any_],
+        path: Path,
+    ) -> Condition:
+        """Parse every part, even after a bad one; ``parse`` gets the key or index, the value, and its path."""
+        found, bad = [], False
+        for step, value in parts:
             try:
-                found.append(make())
+                found.append(parse(step, value, (*path, step)))
             except _Unusable:
-                continue
-        if len(found) < len(makers):
+                bad = True
+        if bad:
             raise _Unusable
+        if not found:
+            raise self._refuse(path, "an empty condition would mean everybody or nobody; say who is meant")
         return found[0] if len(found) == 1 else kind(tuple(found), path)
 
     def _entry(self, key: str, value: object, path: Path) -> Condition:
@@ -143,7 +145,8 @@ class ConditionParser:
                 except ValueError as error:
                     raise self._refuse(place, str(error)) from error
             else:
-                raise self._refuse(place, f"unknown key `{key}`{did_you_mean(str(key), ('campaign', 'within'))}")
+                hint = did_you_mean(str(key), ("campaign", "within"))
+                raise self._refuse(place, f"unknown key `{key}`{hint}", at_key=True)
         return Behaviour(kind, campaign, within, path)
 
     def _check_field(self, name: str, path: Path) -> None:
@@ -151,28 +154,29 @@ class ConditionParser:
             return
         hint = did_you_mean(name, (*KNOWN_FIELDS, *BEHAVIOURS, "all", "any", "not", "segment"), cutoff=0.75)
         if hint:
-            raise self._refuse(path, f"unknown field `{name}`{hint}")
+            raise self._refuse(path, f"unknown field `{name}`{hint}", at_key=True)
         if name.startswith("org."):
-            raise self._refuse(path, f"unknown field `{name}`; organizations have {', '.join(ORGANIZATION_FIELDS)}")
+            known = ", ".join(ORGANIZATION_FIELDS)
+            raise self._refuse(path, f"unknown field `{name}`; organizations have {known}", at_key=True)
         if not _ATTRIBUTE.fullmatch(name):
-            raise self._refuse(path, f"`{name}` cannot be the name of a custom attribute (a-z, 0-9 and _)")
+            message = f"`{name}` cannot be the name of a custom attribute (a-z, 0-9 and _)"
+            raise self._refuse(path, message, at_key=True)
 
     def _comparison(self, name: str, value: object, path: Path) -> Condition:
         if not isinstance(value, Mapping):
             if isinstance(value, list | tuple):
                 return Compare(name, Operator.IN, self._values(name, value, path), path)
             return Compare(name, Operator.IS, self._scalar(name, value, path), path)
-        entries: list[Callable[[], Condition]] = [
-            lambda key=key, item=item: self._operation(name, str(key), item, (*path, key)) for key, item in value.items()
-        ]
-        return self._several(entries, All, path)
+        return self._several(
+            value.items(), lambda key, item, place: self._operation(name, str(key), item, place), All, path
+        )
 
     def _operation(self, name: str, key: str, value: object, path: Path) -> Condition:
         try:
             operator = Operator(key)
         except ValueError as error:
             hint = did_you_mean(key, tuple(Operator)) or f"; there are {', '.join(Operator)}"
-            raise self._refuse(path, f"unknown comparison `{key}`{hint}") from error
+            raise self._refuse(path, f"unknown comparison `{key}`{hint}", at_key=True) from error
         if operator is Operator.NOT and isinstance(value, Mapping):
             return Not(self._comparison(name, value, path), path)
         if operator is Operator.NOT and isinstance(value, list | tuple):
@@ -191,7 +195,7 @@ class ConditionParser:
         else:
             fits = True
         if not fits:
-            raise self._refuse(path, f"`{operator}` does not fit the field `{name}`")
+            raise self._refuse(path, f"`{operator}` does not fit the field `{name}`", at_key=True)
 
     def _operand(self, name: str, operator: Operator, value: object, path: Path) -> Value:
         if operator is Operator.IN:

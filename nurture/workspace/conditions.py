@@ -12,7 +12,8 @@ text of these files ever becomes SQL.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import TypeAlias
@@ -76,7 +77,7 @@ class All:
     """Every item holds."""
 
     items: tuple[Condition, ...]
-    path: Path = field(default=(), compare=False)
+    path: Path = dataclass_field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ class Any_:  # noqa: N801 - `Any` is taken by typing
     """At least one item holds."""
 
     items: tuple[Condition, ...]
-    path: Path = field(default=(), compare=False)
+    path: Path = dataclass_field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Not:
     """The item does not hold."""
 
     item: Condition
-    path: Path = field(default=(), compare=False)
+    path: Path = dataclass_field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class SegmentReference:
     """The condition of ``segments/NAME.yaml`` holds."""
 
     name: str
-    path: Path = field(default=(), compare=False)
+    path: Path = dataclass_field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Compare:
     field: str
     operator: Operator
     value: Value
-    path: Path = field(default=(), compare=False)
+    path: Path = dataclass_field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,19 +130,28 @@ class Behaviour:
     kind: str
     campaign: str | None = None
     within: timedelta | None = None
-    path: Path = field(default=(), compare=False)
+    path: Path = dataclass_field(default=(), compare=False)
 
 
 Condition: TypeAlias = All | Any_ | Not | SegmentReference | Compare | Behaviour
 
 
-class ConditionError(ValueError):
-    """A condition that makes no sense; ``problems`` has every (path, message)."""
+@dataclass(frozen=True, slots=True)
+class ConditionProblem:
+    """One thing wrong at ``path`` of a condition; ``at_key`` when the key itself is wrong, not its value."""
 
-    def __init__(self, problems: tuple[tuple[Path, str], ...]) -> None:
+    path: Path
+    message: str
+    at_key: bool = False
+
+
+class ConditionError(ValueError):
+    """A condition that makes no sense; ``problems`` has all, ``path`` is the first one's place."""
+
+    def __init__(self, problems: tuple[ConditionProblem, ...]) -> None:
         self.problems = problems
-        self.path = problems[0][0]
-        super().__init__("; ".join(message for _, message in problems))
+        self.path = problems[0].path
+        super().__init__("; ".join(problem.message for problem in problems))
 
 
 def walk(condition: Condition) -> Iterator[Condition]:

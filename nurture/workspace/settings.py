@@ -204,6 +204,13 @@ class Imports(Model):
 ConsentRequired = dict[Category | Literal["other"], tuple[ConsentKind, ...]]
 
 
+def _default_consents() -> ConsentRequired:
+    return {
+        Category.PAST_PATIENT: (ConsentKind.WRITTEN,),
+        "other": (ConsentKind.WRITTEN, ConsentKind.VERBAL, ConsentKind.IMPLIED),
+    }
+
+
 class Settings(Model):
     """The clinic's settings, `nurture.yaml`."""
 
@@ -217,17 +224,15 @@ class Settings(Model):
     late: Duration = Field(timedelta(days=3), description="How long after its time an edition may still leave.")
     limits: Limits = Field(default_factory=lambda: Limits(), description="Brakes that protect readers.")
     consent_required: ConsentRequired = Field(
-        default_factory=lambda: {
-            Category.PAST_PATIENT: (ConsentKind.WRITTEN,),
-            "other": (ConsentKind.WRITTEN, ConsentKind.VERBAL, ConsentKind.IMPLIED),
-        },
+        default_factory=_default_consents,
         description="Which consents allow mail, by category; `other` is everybody else. An empty list asks for none.",
     )
     feeds: dict[Slug, Feed] = Field(default_factory=dict, description="Industry news, by a short name.")
     imports: Imports = Field(default_factory=lambda: Imports(), description="What imports may bring in.")
     database: Annotated[str, Field(pattern=r"^(sqlite|postgresql\+psycopg):|^(env|file):")] = Field(
         "sqlite:///data/nurture.db",
-        description="Database address, or `env:NAME` / `file:PATH` that holds it. Relative SQLite paths start at the workspace.",
+        description="Database address, or `env:NAME` / `file:PATH` that holds it. "
+        "Relative SQLite paths start at the workspace.",
     )
 
     @property
