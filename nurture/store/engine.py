@@ -175,21 +175,32 @@ def _make_private_file(path: Path) -> None:
 
 
 def _sqlite_engine(path: Path, begin: str, busy_milliseconds: int) -> sa.Engine:
-    engine = sa.create_engine(
-        sa.URL.create("sqlite", database=str(path)),
-        # no hidden BEGIN by the driver; ours is sent by the event below
-        connect_args={"isolation_level": None, "timeout": busy_milliseconds / 1000, "check_same_thread": False},
-    )
+    def connect() -> sqlite3.Connection:
+        try:
+            connection = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode=rw",  # never make an empty file in the place of a lost one
+                uri=True,
+                isolation_level=None,  # no hidden BEGIN by the driver; ours is sent by the event below
+                timeout=busy_milliseconds / 1000,
+                check_same_thread=False,
+            )
+        except sqlite3.OperationalError as error:
+            if path.exists():
+                raise
+            raise StoreMissingError(
+                f"the database {path} is not there: run `nurture db upgrade` to make it."
+            ) from error
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA query_only = {'OFF' if 'IMMEDIATE' in begin else 'ON'}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
-    @sa.event.listens_for(engine, "connect")
-    def configure(connection: sqlite3.Connection, _record: object) -> None:
-        # Without this check SQLite would make an empty, world-readable file.
-        if not path.exists():
-            raise StoreMissingError(f"the database {path} is not there: run `nurture db upgrade` to make it.")
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute(f"PRAGMA query_only = {'OFF' if 'IMMEDIATE' in begin else 'ON'}")
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.QueuePool)
 
     @sa.event.listens_for(engine, "begin")
     def send_begin(connection: Connection) -> None:

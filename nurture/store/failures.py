@@ -77,7 +77,7 @@ def _postgresql_failure(error: sa.exc.DBAPIError, place: str, *, writing: bool) 
         return StoreMissingError(
             f"{place} does not exist yet: create it with `createdb`, then run `nurture db upgrade`."
         )
-    if "authentication failed" in words or "no password supplied" in words:
+    if any(sign in words for sign in ("authentication failed", "no password supplied", "role ")):
         return StoreError(f"{place} refuses the login: check user and password in the database address.")
     if not state or state.startswith(("08", "57P", "53", "28")):
         return StoreError(f"{place} cannot be reached ({_shortened(words)}). Is the server running?")
