@@ -1,0 +1,137 @@
+"""Expressions over contacts that SQLite and PostgreSQL write differently."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_DATE_GLOB: Final = "-".join("[0-9]" * digits for digits in (4, 2, 2))
+
+
+class Membership(sa.ColumnElement[bool]):
+    """Whether ``members`` has a row for the outer row. Never NULL.
+
+    ``key`` is a column of the outer table, ``member`` the column of ``members``
+    that equals it, ``where`` what else must hold. SQLite answers IN best, from
+    the inner table's index; PostgreSQL plans EXISTS as a join, but a large IN
+    under OR or NOT as a scan for each row.
+    """
+
+    type = sa.Boolean()
+    inherit_cache = False
+
+    def __init__(
+        self, key: sa.Column[Any], members: sa.Table, member: sa.Column[Any], where: sa.ColumnElement[bool]
+    ) -> None:
+        self.by_in = sa.and_(key.is_not(None), key.in_(sa.select(member).select_from(members).where(where)))
+        self.by_exists = sa.exists().select_from(members).where(member == key, where).correlate(key.table)
+
+
+@compiles(Membership)
+def _membership(element: Membership, compiler: SQLCompiler, **options: object) -> str:
+    inner = element.by_in if compiler.dialect.name == "sqlite" else element.by_exists
+    return f"({compiler.process(inner, **options)})"
+
+
+class AttributeText(sa.ColumnElement[Any]):
+    """A custom attribute of a contact as text; NULL where it is absent.
+
+    The name is part of the SQL text, because an index on an expression serves
+    only the very same expression; so only plain names are let in, all others
+    raise ``ValueError``.
+    """
+
+    type: sa.types.TypeEngine[Any] = sa.Text()
+    inherit_cache = False
+
+    def __init__(self, name: str) -> None:
+        self.name = _checked(name)
+
+
+@compiles(AttributeText)
+def _attribute_text(element: AttributeText, compiler: SQLCompiler, **_: object) -> str:
+    return _attribute_sql(element.name, compiler.dialect.name, column="contact.attributes")
+
+
+class AttributeNumber(AttributeText):
+    """A custom attribute as a number; NULL where it is not written as one (``-12``, ``3.5``)."""
+
+    type = sa.Float()
+
+
+@compiles(AttributeNumber)
+def _attribute_number(element: AttributeNumber, compiler: SQLCompiler, **options: object) -> str:
+    text = _attribute_text(element, compiler)
+    if compiler.dialect.name != "sqlite":
+        return rf"CASE WHEN {text} ~ '^-?([0-9]+\.?[0-9]*|\.[0-9]+)$' THEN CAST({text} AS double precision) END"
+    # digits, at most one point, a minus only in front; a bare CAST would take "3 apples" for 3
+    plain = (
+        f"{text} GLOB '*[0-9]*' AND {text} NOT GLOB '*[^0-9.-]*' AND {text} NOT GLOB '?*-*' AND {text} NOT GLOB '*.*.*'"
+    )
+    return f"CASE WHEN {plain} THEN CAST({text} AS REAL) END"
+
+
+class AttributeDate(AttributeText):
+    """A custom attribute that is written as a date (``2026-12-01``), else NULL; sorts as dates do."""
+
+
+@compiles(AttributeDate)
+def _attribute_date(element: AttributeDate, compiler: SQLCompiler, **options: object) -> str:
+    text = _attribute_text(element, compiler)
+    if compiler.dialect.name == "sqlite":
+        return f"CASE WHEN {text} GLOB '{_DATE_GLOB}' THEN {text} END"
+    return f"(CASE WHEN {text} ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$' THEN {text} END COLLATE \"C\")"
+
+
+class LowerCase(sa.ColumnElement[str]):
+    """A text with its letters A-Z in lower case, nothing else changed, on both databases."""
+
+    type = sa.Text()
+    inherit_cache = False
+
+    def __init__(self, text: sa.ColumnElement[str]) -> None:
+        self.text = text
+
+
+@compiles(LowerCase)
+def _lower_case(element: LowerCase, compiler: SQLCompiler, **options: object) -> str:
+    text = compiler.process(element.text, **options)
+    return f"lower({text})" if compiler.dialect.name == "sqlite" else f'lower({text} COLLATE "C")'
+
+
+def ensure_attribute_indices(connection: sa.Connection, names: Iterable[str]) -> list[str]:
+    """Index the custom attributes that segments use; gives back those that were not indexed yet.
+
+    Call it inside a write transaction. On SQLite it also gathers the statistics
+    that make the planner take the new index.
+    """
+    present = {index["name"] for index in sa.inspect(connection).get_indexes("contact")}
+    made = [name for name in sorted(set(names)) if _index_name(name) not in present]
+    for name in made:
+        expression = _attribute_sql(name, connection.dialect.name, column="attributes")
+        connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {_index_name(name)} ON contact ({expression})")
+    if made:
+        connection.exec_driver_sql("ANALYZE contact")
+    return made
+
+
+def _index_name(name: str) -> str:
+    return f"ix_contact_attribute_{_checked(name)}"[:63]  # PostgreSQL's longest name
+
+
+def _attribute_sql(name: str, dialect: str, *, column: str) -> str:
+    if dialect == "sqlite":
+        return f"json_extract({column}, '$.{name}')"
+    return f"({column} ->> '{name}')"
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not the name of a custom attribute (a-z, 0-9 and _)")
+    return name
