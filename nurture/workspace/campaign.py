@@ -40,8 +40,8 @@ class Campaign(Model):
     to: Rule = Field(description="Who is meant: a condition, or the name of a segment.")
     schedule: When | None = Field(
         None,
-        description="`first tuesday at 09:30`, `every 2 weeks on tuesday at 09:30 from 2026-12-01`, `2026-12-01 at 09:30`, "
-        "`cron 30 9 1 * *`. Without it only `nurture send` starts an edition.",
+        description="`first tuesday at 09:30`, `every 2 weeks on tuesday at 09:30 from 2026-12-01`, "
+        "`2026-12-01 at 09:30`, `cron 30 9 1 * *`. Without it only `nurture send` starts an edition.",
     )
     subject: Line = Field(description="Subject line; Jinja.")
     preheader: Line | None = Field(None, description="The words that mailboxes show after the subject; Jinja.")

@@ -42,7 +42,7 @@ _MAX_DEPTH: Final = 20  # far below what the database's expression depth allows 
 _MAX_NODES: Final = 500
 
 
-class _Unusable(Exception):
+class _UnusableError(Exception):
     """The part was noted as a problem; its parent leaves it out."""
 
 
@@ -59,15 +59,15 @@ class ConditionParser:
             return value
         try:
             condition = self._condition(value, ())
-        except _Unusable:
+        except _UnusableError:
             condition = None
         if self._problems or condition is None:
             raise ConditionError(tuple(self._problems))
         return condition
 
-    def _refuse(self, path: Path, message: str, *, at_key: bool = False) -> _Unusable:
+    def _refuse(self, path: Path, message: str, *, at_key: bool = False) -> _UnusableError:
         self._problems.append(ConditionProblem(path, message, at_key))
-        return _Unusable()
+        return _UnusableError()
 
     def _condition(self, value: object, path: Path) -> Condition:
         self._nodes += 1
@@ -100,10 +100,10 @@ class ConditionParser:
         for step, value in parts:
             try:
                 found.append(parse(step, value, (*path, step)))
-            except _Unusable:
+            except _UnusableError:
                 bad = True
         if bad:
-            raise _Unusable
+            raise _UnusableError
         if not found:
             raise self._refuse(path, "an empty condition would mean everybody or nobody; say who is meant")
         return found[0] if len(found) == 1 else kind(tuple(found), path)
@@ -228,10 +228,10 @@ class ConditionParser:
         for index, item in enumerate(value):
             try:
                 found.append(self._scalar(name, item, (*path, index)))
-            except _Unusable:
+            except _UnusableError:
                 bad = True
         if bad:
-            raise _Unusable
+            raise _UnusableError
         return tuple(found)
 
     def _scalar(self, name: str, value: object, path: Path) -> Scalar:

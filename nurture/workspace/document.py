@@ -11,10 +11,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from nurture.errors import FilesError, Problem
 
@@ -55,7 +64,7 @@ class Node:
             return found
         return None
 
-    def plain(self) -> Any:
+    def plain(self) -> object:
         """The value as dicts, lists and scalars."""
         if isinstance(self.value, dict):
             return {key: node.plain() for key, node in self.value.items()}
@@ -72,7 +81,7 @@ class Document:
     root: Node
 
     @property
-    def value(self) -> Any:
+    def value(self) -> object:
         """All values as dicts, lists and scalars."""
         return self.root.plain()
 
@@ -149,52 +158,51 @@ class _Builder:
     def _problem(self, line: int, column: int, message: str) -> Problem:
         return Problem(self._file, line + self._first_line, column + 1, message)
 
-    def _note(self, event: Any, message: str) -> None:
+    def _note(self, event: Event, message: str) -> None:
         self._problems.append(self._problem(event.start_mark.line, event.start_mark.column, message))
 
-    def _stop(self, event: Any, message: str) -> FilesError:
+    def _stop(self, event: Event, message: str) -> FilesError:
         self._note(event, message)
         return FilesError(self._problems)
 
-    def _take(self, event: Any) -> None:
-        kind = type(event).__name__
-        if kind == "DocumentStartEvent" and self._roots:
+    def _take(self, event: Event) -> None:
+        if isinstance(event, DocumentStartEvent) and self._roots:
             raise self._stop(event, "a second document starts here; one file holds one")
-        if kind in ("MappingStartEvent", "SequenceStartEvent"):
+        if isinstance(event, MappingStartEvent | SequenceStartEvent):
             self._tag(event)
-            node = self._node(event, {} if kind == "MappingStartEvent" else [])
+            node = self._node(event, {} if isinstance(event, MappingStartEvent) else [])
             if len(self._open) >= MAX_DEPTH:
                 raise self._stop(event, f"values are nested deeper than {MAX_DEPTH} levels")
             self._open.append((node, event.anchor, [None]))
-        elif kind in ("MappingEndEvent", "SequenceEndEvent"):
+        elif isinstance(event, MappingEndEvent | SequenceEndEvent):
             node, anchor, _ = self._open.pop()
             self._place(event, node, anchor)
-        elif kind == "ScalarEvent":
+        elif isinstance(event, ScalarEvent):
             self._tag(event)
             node = self._node(event, _scalar(event.value) if event.implicit[0] else event.value)
             node.raw = event.value
             self._place(event, node, event.anchor)
-        elif kind == "AliasEvent":
+        elif isinstance(event, AliasEvent):
             found = self._anchors.get(event.anchor)
             if found is None:
                 raise self._stop(event, f"there is no finished anchor `&{event.anchor}` before this")
             self._count(event, found.size)
             self._place(event, found, None)
 
-    def _tag(self, event: Any) -> None:
+    def _tag(self, event: ScalarEvent | MappingStartEvent | SequenceStartEvent) -> None:
         if event.tag is not None and str(event.tag) not in _PLAIN_TAGS:
             self._note(event, "tags (`!...`) are not used in these files; write plain values")
 
-    def _node(self, event: Any, value: object) -> Node:
+    def _node(self, event: Event, value: object) -> Node:
         self._count(event, 1)
         return Node(event.start_mark.line + self._first_line, event.start_mark.column + 1, value)
 
-    def _count(self, event: Any, size: int) -> None:
+    def _count(self, event: Event, size: int) -> None:
         self._values += size
         if self._values > MAX_VALUES:
             raise self._stop(event, f"more than {MAX_VALUES:,} values, counted with what aliases repeat")
 
-    def _place(self, event: Any, node: Node, anchor: str | None) -> None:
+    def _place(self, event: Event, node: Node, anchor: str | None) -> None:
         """Put a finished node into the collection around it."""
         if anchor is not None:
             self._anchors[anchor] = node
@@ -229,7 +237,7 @@ class _Builder:
         above.size += node.size + 1
 
 
-def _events(text: str) -> Iterator[Any]:
+def _events(text: str) -> Iterator[Event]:
     yaml = YAML(typ="safe", pure=True)
     yaml.version = (1, 2)
     yield from yaml.parse(text.removeprefix("\ufeff"))

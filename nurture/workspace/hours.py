@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import time
+from itertools import pairwise
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _TIMES = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\s*-\s*([01]\d|2[0-3]|24):([0-5]\d)")
@@ -34,7 +35,7 @@ def parse_opening_hours(value: object) -> OpeningHours:
             spans[weekday].extend(_times(times))
     for day in spans:
         day.sort()
-        for (_, end), (start, _) in zip(day, day[1:], strict=False):
+        for (_, end), (start, _) in pairwise(day):
             if start < end:
                 raise ValueError("two spans of one day overlap")
     return OpeningHours(tuple(tuple(day) for day in spans))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import stat
 from collections.abc import Iterator
-from typing import Any, TypeVar, get_args
+from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -115,9 +115,9 @@ def _locate(document: Document, loc: Path) -> tuple[Path, Node]:
 
 def _keys_at(model: type[BaseModel], path: Path) -> tuple[str, ...]:
     """The keys that the model knows at ``path``."""
-    here: list[Any] = [model]
+    here: list[object] = [model]
     for step in path:
-        below: list[Any] = []
+        below: list[object] = []
         for kind in here:
             if isinstance(kind, type) and issubclass(kind, BaseModel):
                 found = kind.model_fields.get(str(step))
@@ -130,7 +130,7 @@ def _keys_at(model: type[BaseModel], path: Path) -> tuple[str, ...]:
     )
 
 
-def _kinds(annotation: Any) -> list[Any]:
+def _kinds(annotation: object) -> list[object]:
     """The alternatives of an annotation: ``X | None`` and ``Annotated[X, ...]`` give X."""
     if isinstance(annotation, type) and not get_args(annotation):
         return [annotation]

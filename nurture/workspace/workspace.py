@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from nurture.errors import FilesError, Problem, WorkspaceError
 from nurture.workspace.campaign import Campaign
-from nurture.workspace.checks import check_files
+from nurture.workspace.checks import Files, check_files
 from nurture.workspace.conditions import Condition
 from nurture.workspace.document import Document
 from nurture.workspace.loader import load_condition, load_model
 from nurture.workspace.saved_import import SavedImport
 from nurture.workspace.settings import Settings
+from nurture.workspace.settings_checks import check_settings
 
 SETTINGS_FILE = "nurture.yaml"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
@@ -70,7 +71,9 @@ def load_workspace(root: Path) -> Workspace:
     segments = _folder(root, "segments", lambda path, file: load_condition(path, file=file), problems)
     campaigns = _folder(root, "campaigns", lambda path, file: load_model(path, Campaign, file=file), problems)
     imports = _folder(root, "imports", lambda path, file: load_model(path, SavedImport, file=file), problems)
-    problems += check_files(root, settings=settings, segments=segments, campaigns=campaigns)
+    if settings is not None:
+        problems += check_settings(root, *settings)
+    problems += check_files(Files(root, settings, segments, campaigns))
     if problems or settings is None:
         raise FilesError(problems)
     return Workspace(
@@ -108,7 +111,7 @@ def _first(files: dict[str, tuple[T, Document]]) -> Mapping[str, T]:
     return MappingProxyType({name: value for name, (value, _) in files.items()})
 
 
-def _digest(value: Any) -> str:
+def _digest(value: object) -> str:
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

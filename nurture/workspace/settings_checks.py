@@ -1,0 +1,75 @@
+"""Checks within ``nurture.yaml`` that need more than one value, or the files it names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from nurture.errors import Problem
+from nurture.workspace.document import Document
+from nurture.workspace.hours import OpeningHours
+from nurture.workspace.paths import confined_path
+from nurture.workspace.settings import Feed, Sender, Settings, TlsMode
+from nurture.workspace.suggestions import did_you_mean
+
+LOGO_ENDINGS = (".png", ".jpg", ".jpeg", ".gif")
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+_DAY_STARTS, _DAY_ENDS = 7 * 60, 21 * 60
+
+
+def check_settings(root: Path, settings: Settings, document: Document) -> Iterator[Problem]:
+    """Every problem of the settings that a single value does not show."""
+    if settings.brand.logo is not None:
+        yield from _logo(root, settings.brand.logo, document)
+    for name, sender in settings.senders.items():
+        yield from _sender(name, sender, settings, document)
+    for name, feed in settings.feeds.items():
+        yield from _feed(root, name, feed, document)
+    yield from check_window(settings.window.hours, document)
+    if settings.database.startswith("postgresql") and urlsplit(settings.database).password:
+        yield document.problem(("database",), "this address holds a password; write `env:NAME` or `file:PATH` instead")
+
+
+def check_window(hours: OpeningHours, document: Document) -> Iterator[Problem]:
+    """A window in the night, or one that never opens; ``document`` holds it under ``window``."""
+    place = ("window", "hours")
+    spans = [span for day in hours.spans for span in day]
+    if not spans:
+        yield document.problem(place, "this window never opens; nothing could ever leave")
+    if any(start < _DAY_STARTS or end > _DAY_ENDS for start, end in spans):
+        yield document.problem(place, "nothing is sent from 21:00 to 07:00; keep the window between them")
+
+
+def _logo(root: Path, name: str, document: Document) -> Iterator[Problem]:
+    try:
+        confined_path(root, name)
+    except ValueError as error:
+        yield document.problem(("brand", "logo"), str(error))
+        return
+    if not name.lower().endswith(LOGO_ENDINGS):
+        yield document.problem(("brand", "logo"), "a logo must be PNG, JPEG or GIF; many mail programs show no other")
+
+
+def _sender(name: str, sender: Sender, settings: Settings, document: Document) -> Iterator[Problem]:
+    place = ("senders", name)
+    if sender.signer is not None and sender.signer not in settings.staff:
+        hint = did_you_mean(sender.signer, settings.staff) or "; add the person under `staff`"
+        yield document.problem((*place, "signer"), f"unknown signer `{sender.signer}`{hint}")
+    smtp = sender.smtp
+    if smtp is None:
+        return
+    if smtp.tls is TlsMode.NONE and smtp.host.lower() not in _LOCAL_HOSTS:
+        yield document.problem((*place, "smtp", "tls"), "`none` is only for a server on this machine; use `starttls`")
+    if (smtp.username is None) != (smtp.password is None):
+        yield document.problem((*place, "smtp"), "`username` and `password` belong together", at_key=True)
+
+
+def _feed(root: Path, name: str, feed: Feed, document: Document) -> Iterator[Problem]:
+    if (feed.url is None) == (feed.file is None):
+        yield document.problem(("feeds", name), "a feed has either a `url` or a `file`", at_key=True)
+    if feed.file is not None:
+        try:
+            confined_path(root, feed.file)
+        except ValueError as error:
+            yield document.problem(("feeds", name, "file"), str(error))
