@@ -20,7 +20,7 @@ Markdown = Annotated[str, Field(max_length=100_000)]
 class NewsFileImage(Model):
     """The picture of a news item."""
 
-    path: Line = Field(description="Image file in the workspace (PNG, JPEG or GIF).")
+    file: Line = Field(description="Image file, seen from the folder of the news file (PNG, JPEG or GIF).")
     alt: Line = Field(description="What the picture shows, for readers who do not see it.")
 
 
