@@ -6,6 +6,7 @@ Everything is decided in the reader's own time zone.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -15,8 +16,27 @@ from nurture.workspace.hours import OpeningHours
 # The night, whatever the window says: minutes after midnight.
 MORNING = 7 * 60
 EVENING = 21 * 60
+# No edition can be planned and sent in no time, so a grace is never shorter.
+SHORTEST_GRACE = timedelta(hours=1)
 # A window that does not open in so many days is taken for one that never does.
 _SEARCH_DAYS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Openings:
+    """When a campaign's mails may leave: its window, the holidays, and its grace."""
+
+    window: OpeningHours
+    holidays: frozenset[date]
+    late: timedelta
+
+    def span(
+        self, at: datetime, zone: ZoneInfo, *, earliest: datetime | None = None
+    ) -> tuple[datetime, datetime] | None:
+        """`delivery_window` for a reader in ``zone``."""
+        return delivery_window(
+            at, window=self.window, zone=zone, holidays=self.holidays, late=self.late, earliest=earliest
+        )
 
 
 def delivery_window(
@@ -30,16 +50,16 @@ def delivery_window(
 ) -> tuple[datetime, datetime] | None:
     """From when and until when a mail that is due ``at`` may leave, both in UTC.
 
-    It may leave as soon as the window is open, and for ``late`` after that,
-    but not after the last closing time before. So a mail that is due on a holiday has its whole
-    grace from the next open day on. ``earliest`` (the present, for a mail that
+    It may leave as soon as the window is open, and for ``late`` (at least an
+    hour) after that, but only while it is open. So a mail that is due on a
+    holiday has its whole grace from the next open day on. ``earliest`` (the present, for a mail that
     is planned late) moves only the start. When its grace is over already, the
     span that has passed comes back. None: the window never opens.
     """
     opens = next_open(at, window=window, zone=zone, holidays=holidays)
     if opens is None:
         return None
-    closes = _last_open(opens, opens + late, window=window, zone=zone, holidays=holidays)
+    closes = _last_open(opens, opens + max(late, SHORTEST_GRACE), window=window, zone=zone, holidays=holidays)
     start = opens
     if earliest is not None and earliest > opens:
         later = next_open(earliest, window=window, zone=zone, holidays=holidays)

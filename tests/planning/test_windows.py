@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.planning.windows import EVENING, MORNING, delivery_window, is_open, next_open, zone_for
+from nurture.planning.windows import EVENING, MORNING, SHORTEST_GRACE, delivery_window, is_open, next_open, zone_for
 from nurture.workspace.hours import OpeningHours, parse_opening_hours
 
 WORKDAYS = parse_opening_hours({"mon-fri": "08:00-18:00"})
@@ -72,11 +72,15 @@ def test_a_grace_that_is_over_comes_back_as_it_was():
 
 def test_never_at_night_whatever_the_window_says():
     always = parse_opening_hours({"mon-sun": "00:00-24:00"})
-    assert window_of(local("2026-12-01T23:00"), window=always, late=timedelta(0)) == (
-        local("2026-12-02T07:00"),
-        local("2026-12-02T07:00"),
-    )
+    assert window_of(local("2026-12-01T23:00"), window=always) == (local("2026-12-02T07:00"), local("2026-12-05T07:00"))
     assert window_of(local("2026-12-01T23:00"), window=parse_opening_hours({"mon-sun": "21:30-23:00"})) is None
+
+
+def test_a_grace_is_an_hour_at_least_so_that_a_mail_can_leave_at_all():
+    assert window_of(local("2026-12-01T09:30"), late=timedelta(0)) == (
+        local("2026-12-01T09:30"),
+        local("2026-12-01T10:30"),
+    )
 
 
 def test_a_window_that_never_opens_is_none():
@@ -134,5 +138,5 @@ def test_what_comes_out_is_open_and_in_order(at, window, zone, holidays, hours, 
     assert MORNING <= wall.hour * 60 + wall.minute < EVENING
     opens = next_open(at, window=window, zone=zone, holidays=holidays)
     assert opens is not None
-    assert end <= opens + late
+    assert end <= opens + max(late, SHORTEST_GRACE)
     assert start == opens or start >= now

@@ -1,0 +1,171 @@
+"""Who of the people that are meant gets the mail, and with which news. Pure.
+
+Everybody who is meant passes the gates in this order: household, suppression,
+consent, frequency cap, give before ask, news. The first gate that is closed
+names the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from nurture.audience.consent import consent_allows
+from nurture.news.item import NewsItem
+from nurture.vocabulary import Category, Intent, SkipReason
+
+REASONS_IN_WORDS: Mapping[SkipReason, str] = {
+    SkipReason.HOUSEHOLD: "somebody else with the same address gets this edition",
+    SkipReason.SUPPRESSED: "the address, its domain or the organization is suppressed",
+    SkipReason.NO_CONSENT: "there is no consent that allows this mail",
+    SkipReason.FREQUENCY_CAP: "another newsletter or broadcast is too near",
+    SkipReason.GIVE_FIRST: "the organization had too little of use since the last time we asked for something",
+    SkipReason.NO_NEWS: "there is no news that this reader has not seen",
+    SkipReason.RENDER_ERROR: "the template failed for this reader",
+    SkipReason.ARCHIVED: "the contact is archived",
+}
+
+
+class Reader(Protocol):
+    """What the gates look at; `store.contacts.PersonRow` fits."""
+
+    @property
+    def id(self) -> int:
+        """The contact."""
+        ...
+
+    @property
+    def address_hash(self) -> str:
+        """Keyed hash of the address."""
+        ...
+
+    @property
+    def organization_id(self) -> int | None:
+        """The contact's organization."""
+        ...
+
+    @property
+    def created_at(self) -> datetime:
+        """Since when the contact is known (UTC)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NewsRule:
+    """Which items a reader may get. ``items`` are in the order of preference.
+
+    For a reader who has seen none the news reaches back to ``back_to``; for one
+    who has seen some, as far before joining as it did then (``reaches_back``).
+    """
+
+    items: Sequence[NewsItem]
+    unseen: bool
+    maximum: int
+    back_to: date
+    reaches_back: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What holds for the whole edition."""
+
+    intent: Intent
+    gives_before_ask: int
+    news: NewsRule | None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the database knows about a page of readers.
+
+    ``taken``: address hashes that get this edition already. ``consents``: bits
+    of the consents that hold. ``received``: when the last counted mail of
+    another edition left, or will. ``gives``: by organization, editions of use
+    since the last ask. ``seen``: ids of news by contact.
+    """
+
+    taken: set[str] = field(default_factory=set)
+    suppressed: Collection[int] = frozenset()
+    consents: Mapping[int, int] = field(default_factory=dict)
+    received: Mapping[int, datetime] = field(default_factory=dict)
+    gives: Mapping[int, int] = field(default_factory=dict)
+    seen: Mapping[int, Set[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """``reason`` None: gets the mail, with these news items in this order."""
+
+    reason: SkipReason | None
+    news: tuple[str, ...] = ()
+
+
+def pass_gates(
+    reader: Reader, rules: Rules, facts: Facts, *, consent_mask: int, near_since: datetime | None
+) -> Outcome:
+    """What becomes of one reader.
+
+    ``near_since`` (from the function): a mail at or after it is too near; None: no cap.
+    The caller adds the address hash to ``facts.taken`` for those who get the mail.
+    """
+    received = facts.received.get(reader.id)
+    if reader.address_hash in facts.taken:
+        return Outcome(SkipReason.HOUSEHOLD)
+    if reader.id in facts.suppressed:
+        return Outcome(SkipReason.SUPPRESSED)
+    if not consent_allows(consent_mask, facts.consents.get(reader.id, 0)):
+        return Outcome(SkipReason.NO_CONSENT)
+    if received is not None and near_since is not None and received >= near_since:
+        return Outcome(SkipReason.FREQUENCY_CAP)
+    if (
+        rules.intent is Intent.ASK
+        and reader.organization_id is not None
+        and facts.gives.get(reader.organization_id, 0) < rules.gives_before_ask
+    ):
+        return Outcome(SkipReason.GIVE_FIRST)
+    if rules.news is None:
+        return Outcome(None)
+    news = choose_news(rules.news, facts.seen.get(reader.id, frozenset()), joined_on=reader.created_at.date())
+    return Outcome(None, news) if news else Outcome(SkipReason.NO_NEWS)
+
+
+def choose_news(rule: NewsRule, seen: Set[str], *, joined_on: date) -> tuple[str, ...]:
+    """The ids of the items that a reader gets, in order, at most ``rule.maximum``."""
+    if not rule.unseen:
+        return tuple(item.id for item in rule.items[: rule.maximum])
+    back_to = joined_on - rule.reaches_back if seen else rule.back_to
+    chosen: list[str] = []
+    for item in rule.items:
+        if item.id not in seen and item.date >= back_to:
+            chosen.append(item.id)
+            if len(chosen) == rule.maximum:
+                break
+    return tuple(chosen)
+
+
+def near_since(at: datetime, gap: timedelta, zone: ZoneInfo) -> datetime | None:
+    """From when on an earlier mail is too near to one that leaves ``at``; None: there is no cap.
+
+    A gap of whole days counts days of the calendar in ``zone``: with 3 days, a
+    mail of Tuesday evening allows one on Friday morning. Others count hours.
+    """
+    if gap <= timedelta(0):
+        return None
+    if gap % timedelta(days=1):
+        return at - gap + timedelta(microseconds=1)
+    day = at.astimezone(zone).date() - gap + timedelta(days=1)
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def variant_for(categories: Collection[Category], meant: Collection[Category]) -> Category:
+    """Whose words a reader gets: of the categories that the campaign names, else of her own, the first.
+
+    A reader without any category gets the words for a private business.
+    """
+    for category in Category:
+        if category in categories and category in meant:
+            return category
+    return next((category for category in Category if category in categories), Category.PRIVATE_BUSINESS)
