@@ -1,0 +1,35 @@
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from nurture.store import Store, alerts
+from nurture.vocabulary import AlertKind
+
+NOW = datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+
+
+def test_raised_twice_equals_once_with_the_last_words(open_database: Callable[[], Store]) -> None:
+    with open_database().write() as connection:
+        assert alerts.raise_alert(connection, AlertKind.SENDER_STOPPED, "clinic", "535 wrong password", NOW)
+    with open_database().write() as connection:
+        assert not alerts.raise_alert(connection, AlertKind.SENDER_STOPPED, "clinic", "535 still wrong", LATER)
+        (alert,) = alerts.open_alerts(connection)
+    assert (alert.message, alert.raised_at, alert.seen_at) == ("535 still wrong", NOW, LATER)
+
+
+def test_a_resolved_alert_can_come_back(store: Store) -> None:
+    with store.write() as connection:
+        alerts.raise_alert(connection, AlertKind.FEED_FAILED, "industry", "404", NOW)
+        assert alerts.resolve_alert(connection, AlertKind.FEED_FAILED, "industry", LATER)
+        assert not alerts.resolve_alert(connection, AlertKind.FEED_FAILED, "industry", LATER)
+        assert alerts.open_alerts(connection) == ()
+        assert alerts.raise_alert(connection, AlertKind.FEED_FAILED, "industry", "404", LATER)
+        assert [alert.raised_at for alert in alerts.open_alerts(connection)] == [LATER]
+
+
+def test_alerts_of_other_subjects_stay(store: Store) -> None:
+    with store.write() as connection:
+        for subject in ("plan", "deliver"):
+            alerts.raise_alert(connection, AlertKind.JOB_FAILED, subject, "no space", NOW)
+        alerts.resolve_alert(connection, AlertKind.JOB_FAILED, "plan", LATER)
+        assert [alert.subject for alert in alerts.open_alerts(connection)] == ["deliver"]
