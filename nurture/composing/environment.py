@@ -1,0 +1,199 @@
+"""The Jinja sandbox in which everything is rendered.
+
+Strict: an undefined or empty value is an error, never a blank or "None".
+Bounded: what templates could blow up (ranges, repetition, padding) is refused.
+Values are only ever data; nothing that comes from a contact or a feed is
+parsed as a template.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from itertools import islice
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import StrictUndefined, nodes
+from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from nurture.composing.marks import Origin, place_of_line
+from nurture.errors import ComposeError, Problem, RenderError
+
+MAX_RANGE = 1000
+MAX_TEXT = 2 * 1024 * 1024
+_MAX_PIECES = 100_000
+_FILTERS = (
+    "abs capitalize count d default e escape first float groupby int join last length list lower map max min reject "
+    "rejectattr replace reverse round select selectattr sort string striptags sum title trim truncate unique upper "
+    "urlencode wordcount"
+).split()
+_METHODS: Mapping[type, frozenset[str]] = {
+    str: frozenset("lower upper title capitalize strip lstrip rstrip startswith endswith split replace".split()),
+    dict: frozenset("get items keys values".split()),
+    list: frozenset("index count".split()),
+    tuple: frozenset("index count".split()),
+}
+
+
+class MailEnvironment(ImmutableSandboxedEnvironment):
+    """Jinja with only what mails need."""
+
+    intercepted_binops = frozenset(("*", "**", "%"))
+
+    def __init__(self, *, html: bool, finalize: Callable[[Any], Any] | None = None) -> None:
+        super().__init__(
+            autoescape=html,
+            undefined=StrictUndefined,
+            keep_trailing_newline=True,
+            finalize=finalize or refuse_empty,
+            cache_size=0,
+        )
+        self.filters = {name: self.filters[name] for name in _FILTERS}
+        self.filters.update(date=_date, telephone=_telephone, quoted=_quoted)
+        self.globals = {"range": _range}
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        """Only plain data and a few harmless methods; everything else is refused."""
+        if callable(value):
+            return any(isinstance(obj, kind) and attr in names for kind, names in _METHODS.items()) or (
+                type(obj).__module__.startswith("jinja2.") and super().is_safe_attribute(obj, attr, value)
+            )
+        return super().is_safe_attribute(obj, attr, value)
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Bound repetition and powers; refuse ``%`` formatting."""
+        if operator == "%" and isinstance(left, (str, bytes)):
+            raise SecurityError("formatting with % does not work in mails; use filters")
+        if operator == "**" and not (_small(left) and _small(right)):
+            raise SecurityError("this power would be too large")
+        if operator == "*":
+            for sequence, times in ((left, right), (right, left)):
+                if hasattr(sequence, "__len__") and isinstance(times, int) and len(sequence) * times > 10_000:
+                    raise SecurityError("this repetition would be too long")
+        return super().call_binop(context, operator, left, right)
+
+
+def refuse_empty(value: Any) -> Any:
+    """A null is a missing value, not the word "None"."""
+    if value is None:
+        raise SecurityError("the value is empty; give it a default: `{{ value | default('...') }}`")
+    return value
+
+
+class CompiledText:
+    """One compiled Jinja text that renders values and places its errors.
+
+    ``file`` and ``origins`` say where its lines come from. Raises `ComposeError`
+    on a syntax error.
+    """
+
+    def __init__(
+        self,
+        source: str | nodes.Template,
+        environment: MailEnvironment,
+        *,
+        file: str,
+        origins: list[Origin] | None = None,
+    ) -> None:
+        self.file = file
+        self.origins = origins or []
+        try:
+            self._template = environment.from_string(source)
+        except TemplateSyntaxError as error:
+            raise ComposeError([syntax_problem(error, self.origins, file)]) from error
+
+    def render(self, values: Mapping[str, Any]) -> str:
+        """The text for ``values``; raises `RenderError` at the template's file and line."""
+        try:
+            context = self._template.new_context(dict(values))
+            pieces = list(islice(self._template.root_render_func(context), _MAX_PIECES))
+            text = "".join(pieces)
+            if len(pieces) == _MAX_PIECES or len(text) > MAX_TEXT:
+                raise SecurityError(f"the text is longer than {MAX_TEXT // 1024} kB")
+        except RecursionError as error:
+            raise RenderError([Problem(self.file, 0, 0, "a macro calls itself without end")]) from error
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+            raise RenderError([self._problem(error)]) from error
+        return text
+
+    def _problem(self, error: Exception) -> Problem:
+        """``error`` placed by the template's line in its traceback."""
+        line, trace = None, error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_globals.get("__jinja_template__") is self._template:
+                line = self._template.get_corresponding_lineno(trace.tb_lineno)
+            trace = trace.tb_next
+        return place_of_line(self.origins, line, self.file).problem(str(error) or type(error).__name__)
+
+
+def syntax_problem(error: TemplateSyntaxError, origins: list[Origin], file: str) -> Problem:
+    """A syntax error at the place where the clinic wrote it."""
+    return place_of_line(origins, error.lineno, file).problem(f"template syntax: {error.message}")
+
+
+def _small(value: Any) -> bool:
+    return isinstance(value, (int, float)) and abs(value) <= 1000
+
+
+def _range(*arguments: int) -> range:
+    numbers = range(*arguments)
+    if len(numbers) > MAX_RANGE:
+        raise SecurityError(f"a range may have at most {MAX_RANGE} numbers")
+    return numbers
+
+
+_MONTHS = "January February March April May June July August September October November December".split()
+_WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_DATE_PART = re.compile(r"%(-?[A-Za-z%])")
+
+
+def _date(value: Any, pattern: str = "%B %-d, %Y") -> str:
+    """A date, a datetime or their ISO text in words: ``{{ item.date | date }}``.
+
+    ``pattern`` knows %A %a %B %b %d %-d %m %Y %H %I %-I %M %p; always in English, on every machine.
+    """
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value) if "T" in value or " " in value else date.fromisoformat(value)
+        except ValueError as error:
+            raise SecurityError(f"{value!r} is no date; write it as 2026-12-01") from error
+    if not isinstance(value, date):
+        raise SecurityError(f"{type(value).__name__} is no date")
+    at = value.time() if isinstance(value, datetime) else time()
+    parts = {
+        "A": _WEEKDAYS[value.weekday()],
+        "a": _WEEKDAYS[value.weekday()][:3],
+        "B": _MONTHS[value.month - 1],
+        "b": _MONTHS[value.month - 1][:3],
+        "d": f"{value.day:02}",
+        "-d": str(value.day),
+        "m": f"{value.month:02}",
+        "Y": str(value.year),
+        "H": f"{at.hour:02}",
+        "I": f"{at.hour % 12 or 12:02}",
+        "-I": str(at.hour % 12 or 12),
+        "M": f"{at.minute:02}",
+        "p": "am" if at.hour < 12 else "pm",
+        "%": "%",
+    }
+
+    def part(match: re.Match[str]) -> str:
+        if match[1] not in parts:
+            raise SecurityError(f"the date pattern has an unknown part {match[0]!r}")
+        return parts[match[1]]
+
+    return _DATE_PART.sub(part, pattern)
+
+
+def _telephone(value: Any) -> str:
+    """A ``tel:`` link for a number as people write it (RFC 3966)."""
+    text = str(value)
+    return "tel:" + ("+" if text.strip().startswith("+") else "") + re.sub(r"\D", "", text)
+
+
+def _quoted(value: Any) -> str:
+    """A text percent-encoded as a part of an address, blanks as %20 (RFC 3986)."""
+    return quote(str(value), safe="")
