@@ -308,6 +308,9 @@ delivery = sa.Table(
     sa.Index("uq_delivery_contact", "edition_id", "contact_id", unique=True),
     sa.Index("ix_delivery_due", "mode", "state", "next_attempt_at"),
     sa.Index("ix_delivery_owner", "state", "owner"),
+    # the log's pages, newest first; the id breaks ties
+    sa.Index("ix_delivery_time", "mode", "next_attempt_at", "id"),
+    sa.Index("ix_delivery_campaign", "mode", "campaign", "next_attempt_at", "id"),
     sa.Index("ix_delivery_edition_state", "edition_id", "state"),
     sa.Index("ix_delivery_contact", "contact_id", "mode", "settled_at"),
     sa.Index("ix_delivery_organization", "organization_id", "mode", "settled_at"),

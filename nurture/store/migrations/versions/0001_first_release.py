@@ -312,11 +312,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("edition_id", "recipient_key", name=op.f("uq_delivery_edition_id_recipient_key")),
         sa.UniqueConstraint("message_id", name=op.f("uq_delivery_message_id")),
     )
+    op.create_index("ix_delivery_campaign", "delivery", ["mode", "campaign", "next_attempt_at", "id"], unique=False)
     op.create_index("ix_delivery_contact", "delivery", ["contact_id", "mode", "settled_at"], unique=False)
     op.create_index("ix_delivery_due", "delivery", ["mode", "state", "next_attempt_at"], unique=False)
     op.create_index("ix_delivery_edition_state", "delivery", ["edition_id", "state"], unique=False)
     op.create_index("ix_delivery_organization", "delivery", ["organization_id", "mode", "settled_at"], unique=False)
     op.create_index("ix_delivery_owner", "delivery", ["state", "owner"], unique=False)
+    op.create_index("ix_delivery_time", "delivery", ["mode", "next_attempt_at", "id"], unique=False)
     op.create_index("uq_delivery_contact", "delivery", ["edition_id", "contact_id"], unique=True)
     op.create_table(
         "attempt",
