@@ -1,0 +1,279 @@
+"""Deliveries as a queue: claimed by workers, taken back from dead ones, expired, canceled, retried by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from nurture.store import attempts
+from nurture.store.attempts import ClaimedDelivery
+from nurture.store.events import DeliveryKey
+from nurture.store.schema import campaign_control, delivery, delivery_news, edition
+from nurture.store.transitions import move
+from nurture.vocabulary import (
+    WAITING_STATES,
+    AttemptOutcome,
+    Category,
+    DeliveryState,
+    EditionState,
+    EventKind,
+    Mode,
+)
+
+UPKEEP_ROWS = 2000  # rows changed in one transaction at most
+BY_HAND_WINDOW = timedelta(days=3)  # how long a delivery that is retried by hand may take
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What became of dead workers' rows."""
+
+    requeued: int
+    uncertain: int
+
+
+def _too_late(now: datetime) -> sa.ColumnElement[bool]:
+    """A first try must begin in the delivery's window, a retry before the edition's time is over."""
+    its = edition.alias()
+    over = sa.exists().where(its.c.id == delivery.c.edition_id, its.c.expires_at < now)
+    return (delivery.c.not_after < now) & ((delivery.c.attempts == 0) | over)
+
+
+def _not_paused() -> sa.ColumnElement[bool]:
+    return ~sa.exists().where(campaign_control.c.campaign.in_([delivery.c.campaign, "*"]))
+
+
+def _due(mode: Mode, now: datetime) -> sa.ColumnElement[bool]:
+    """Rows that may be claimed; to be joined with ``edition``."""
+    return sa.and_(
+        delivery.c.mode == mode,
+        delivery.c.state == DeliveryState.QUEUED,
+        delivery.c.next_attempt_at <= now,
+        edition.c.state == EditionState.READY,
+        ~_too_late(now),
+        _not_paused(),
+    )
+
+
+def due_senders(connection: sa.Connection, *, mode: Mode, now: datetime) -> tuple[str, ...]:
+    """The senders that have something to do now, by name."""
+    names = connection.execute(
+        sa.select(edition.c.sender)
+        .where(
+            edition.c.state == EditionState.READY,
+            sa.exists().where(delivery.c.edition_id == edition.c.id, _due(mode, now)).correlate(edition),
+        )
+        .distinct()
+        .order_by(edition.c.sender)
+    )
+    return tuple(names.scalars())
+
+
+def claim(
+    connection: sa.Connection, *, mode: Mode, sender: str, owner: str, now: datetime, limit: int
+) -> tuple[ClaimedDelivery, ...]:
+    """Take up to ``limit`` due deliveries of one sender, the longest due first.
+
+    For a row that was never tried, due since means ``not_before``. Two workers
+    at once never get the same row.
+    """
+    chosen = (
+        sa.select(delivery.c.id)
+        .join(edition, edition.c.id == delivery.c.edition_id)
+        .where(_due(mode, now), edition.c.sender == sender)
+        .order_by(delivery.c.next_attempt_at, delivery.c.id)
+        .limit(limit)
+        # SQLite leaves this out: its write lock is held already
+        .with_for_update(of=delivery, skip_locked=True)
+        .cte("chosen")
+    )
+    moved = move(
+        connection,
+        DeliveryState.QUEUED,
+        DeliveryState.SENDING,
+        now,
+        where=delivery.c.id.in_(sa.select(chosen.c.id)),
+        values={"owner": owner, "claim": delivery.c.claim + 1, "marked_at": None},
+    )
+    return _claimed(connection, [row.id for row in moved])
+
+
+def _claimed(connection: sa.Connection, ids: list[int]) -> tuple[ClaimedDelivery, ...]:
+    if not ids:
+        return ()
+    news: dict[int, list[str]] = {}
+    carried = sa.select(delivery_news).where(delivery_news.c.delivery_id.in_(ids)).order_by(delivery_news.c.position)
+    for item in connection.execute(carried):
+        news.setdefault(item.delivery_id, []).append(item.news_id)
+    rows = connection.execute(
+        sa.select(delivery, edition.c.sender, edition.c.expires_at)
+        .join(edition, edition.c.id == delivery.c.edition_id)
+        .where(delivery.c.id.in_(ids))
+        .order_by(delivery.c.next_attempt_at, delivery.c.id)
+    )
+    return tuple(
+        ClaimedDelivery(
+            id=row.id,
+            claim=row.claim,
+            mode=Mode(row.mode),
+            edition_id=row.edition_id,
+            campaign=row.campaign,
+            sender=row.sender,
+            contact_id=row.contact_id,
+            address=row.address,
+            recipient_key=row.recipient_key,
+            variant=Category(row.variant),
+            attempts=row.attempts,
+            message_id=row.message_id,
+            message_date=row.message_date,
+            not_before=row.not_before,
+            not_after=row.not_after,
+            expires_at=row.expires_at,
+            news_ids=tuple(news.get(row.id, ())),
+        )
+        for row in rows
+    )
+
+
+def recover(connection: sa.Connection, owners: Collection[str], now: datetime) -> Recovered:
+    """Take back the rows of owners that are proven dead.
+
+    What was not marked goes back to the queue; what was marked may have
+    arrived, so it becomes uncertain and stays so until somebody knows.
+    """
+    held = delivery.c.owner.in_(list(owners))
+    unmarked = move(
+        connection,
+        DeliveryState.SENDING,
+        DeliveryState.QUEUED,
+        now,
+        where=held & delivery.c.marked_at.is_(None),
+        event=EventKind.REQUEUED,
+        data={"reason": "its worker died before the body went out"},
+    )
+    attempts.end_open(connection, [row.id for row in unmarked], AttemptOutcome.ABANDONED, now)
+    marked = move(
+        connection,
+        DeliveryState.SENDING,
+        DeliveryState.UNCERTAIN,
+        now,
+        where=held & delivery.c.marked_at.is_not(None),
+        values={"reason": "the worker died while the mail server had the mail"},
+        data={"reason": "its worker died after the mark"},
+    )
+    attempts.end_open(connection, [row.id for row in marked], AttemptOutcome.UNCERTAIN, now)
+    return Recovered(len(unmarked), len(marked))
+
+
+def release(connection: sa.Connection, owner: str, *, keep: Collection[int], now: datetime) -> int:
+    """Give back this worker's own unmarked rows, except those in ``keep``; how many."""
+    given = move(
+        connection,
+        DeliveryState.SENDING,
+        DeliveryState.QUEUED,
+        now,
+        where=(delivery.c.owner == owner) & delivery.c.marked_at.is_(None) & delivery.c.id.not_in(list(keep)),
+    )
+    attempts.end_open(connection, [row.id for row in given], AttemptOutcome.ABANDONED, now)
+    return len(given)
+
+
+def _some(mode: Mode, state: DeliveryState, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    chosen = sa.select(delivery.c.id).where(delivery.c.mode == mode, delivery.c.state == state, condition)
+    return delivery.c.id.in_(chosen.limit(UPKEEP_ROWS).cte().select())
+
+
+def expire(connection: sa.Connection, *, mode: Mode, now: datetime) -> int:
+    """Waiting deliveries whose time went by become expired, up to 2,000 of a state at once; how many."""
+    count = 0
+    for state in (DeliveryState.QUEUED, DeliveryState.HELD):
+        gone = move(connection, state, DeliveryState.EXPIRED, now, where=_some(mode, state, _too_late(now)))
+        count += len(gone)
+    return count
+
+
+def cancel_leftovers(connection: sa.Connection, *, mode: Mode, now: datetime) -> int:
+    """Rows that came back to the queue after their edition was canceled; how many, up to 2,000."""
+    dead = sa.exists().where(edition.c.id == delivery.c.edition_id, edition.c.state == EditionState.CANCELED)
+    gone = move(
+        connection,
+        DeliveryState.QUEUED,
+        DeliveryState.CANCELED,
+        now,
+        where=_some(mode, DeliveryState.QUEUED, dead),
+        values={"reason": "the edition was canceled"},
+    )
+    return len(gone)
+
+
+def cancel(connection: sa.Connection, edition_id: int, now: datetime) -> int:
+    """Cancel what waits in an edition; how many.
+
+    What a worker has in hand is refused at its mark, once the edition's state
+    says canceled; the caller sets that in the same transaction.
+    """
+    canceled: list[DeliveryKey] = []
+    for state in (DeliveryState.QUEUED, DeliveryState.HELD):
+        canceled += move(
+            connection,
+            state,
+            DeliveryState.CANCELED,
+            now,
+            where=delivery.c.edition_id == edition_id,
+            values={"reason": "by hand"},
+            data={"reason": "by hand"},
+        )
+    return len(canceled)
+
+
+def retry_failed(connection: sa.Connection, edition_id: int, now: datetime) -> int:
+    """Queue an edition's failed deliveries anew, with a fresh window from now; how many.
+
+    A finished edition is ready again. Message-ID and Date stay as they were,
+    so a copy that did arrive is recognized (RFC 5322 3.6.4).
+    """
+    queued = move(
+        connection,
+        DeliveryState.FAILED,
+        DeliveryState.QUEUED,
+        now,
+        where=delivery.c.edition_id == edition_id,
+        values={
+            "attempts": 0,
+            "marked_at": None,
+            "reason": None,
+            "not_before": now,
+            "next_attempt_at": now,
+            "not_after": now + BY_HAND_WINDOW,
+        },
+        event=EventKind.REQUEUED,
+        data={"reason": "by hand"},
+    )
+    if queued:
+        connection.execute(
+            sa.update(edition)
+            .where(edition.c.id == edition_id, edition.c.state == EditionState.FINISHED)
+            .values(state=EditionState.READY, finished_at=None)
+        )
+    return len(queued)
+
+
+def drained_editions(connection: sa.Connection, *, mode: Mode) -> tuple[int, ...]:
+    """Ready editions in which no delivery waits any more."""
+    waits = sa.exists().where(delivery.c.edition_id == edition.c.id, delivery.c.state.in_(WAITING_STATES))
+    found = connection.execute(
+        sa.select(edition.c.id).where(edition.c.mode == mode, edition.c.state == EditionState.READY, ~waits)
+    )
+    return tuple(found.scalars())
+
+
+def uncertain_count(connection: sa.Connection, *, mode: Mode) -> int:
+    """How many deliveries somebody must decide about."""
+    return connection.execute(
+        sa.select(sa.func.count())
+        .select_from(delivery)
+        .where(delivery.c.mode == mode, delivery.c.state == DeliveryState.UNCERTAIN)
+    ).scalar_one()

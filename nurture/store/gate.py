@@ -1,0 +1,100 @@
+"""The last gate: may this delivery leave now?
+
+The same expressions stand in the mark's UPDATE and in the question for the
+reason, so both always agree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import sqlalchemy as sa
+
+from nurture.store.consents import consent_holds
+from nurture.store.schema import contact, delivery, edition
+from nurture.store.suppressions import suppressed
+from nurture.vocabulary import DeliveryState, EditionState, SkipReason
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The gate said no: what the delivery becomes and why.
+
+    ``state`` is None where the row is not this worker's any more; then nothing was changed.
+    """
+
+    state: DeliveryState | None
+    reason: str | None
+
+
+def _edition_is_ready() -> sa.ColumnElement[bool]:
+    return sa.exists().where(edition.c.id == delivery.c.edition_id, edition.c.state == EditionState.READY)
+
+
+def _contact_where(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return sa.exists().where(contact.c.id == delivery.c.contact_id, *conditions)
+
+
+def _contact_stays() -> sa.ColumnElement[bool]:
+    return _contact_where(contact.c.erased_at.is_(None))
+
+
+def _contact_in_use() -> sa.ColumnElement[bool]:
+    return _contact_where(contact.c.archived_at.is_(None))
+
+
+def _address_unchanged() -> sa.ColumnElement[bool]:
+    # planned for another address: it may have been a stranger's
+    return delivery.c.address.is_not(None) & _contact_where(contact.c.address_hash == delivery.c.recipient_key)
+
+
+def _suppressed() -> sa.ColumnElement[bool]:
+    organization = sa.select(contact.c.organization_id).where(contact.c.id == delivery.c.contact_id)
+    return suppressed(delivery.c.recipient_key, delivery.c.domain, organization.correlate(delivery).scalar_subquery())
+
+
+def _consented(today: date) -> sa.ColumnElement[bool]:
+    return consent_holds(delivery.c.contact_id, delivery.c.consent_mask, on=today)
+
+
+def may_leave(today: date) -> sa.ColumnElement[bool]:
+    """A condition on ``delivery``: edition, contact, suppression and consent allow it.
+
+    ``today`` is the clinic's date; a consent is good through its last day.
+    """
+    return sa.and_(
+        _edition_is_ready(),
+        _contact_stays(),
+        _contact_in_use(),
+        _address_unchanged(),
+        sa.not_(_suppressed()),
+        _consented(today),
+    )
+
+
+def refusal(connection: sa.Connection, delivery_id: int, today: date) -> Refusal | None:
+    """Why the gate is shut for this delivery; None if it is open."""
+    found = connection.execute(
+        sa.select(
+            _edition_is_ready().label("ready"),
+            _contact_stays().label("stays"),
+            _contact_in_use().label("in_use"),
+            _address_unchanged().label("unchanged"),
+            _suppressed().label("suppressed"),
+            _consented(today).label("consented"),
+        ).where(delivery.c.id == delivery_id)
+    ).one()
+    if not found.ready:
+        return Refusal(DeliveryState.CANCELED, "the edition was canceled")
+    if not found.stays:
+        return Refusal(DeliveryState.CANCELED, "the contact was erased")
+    if not found.in_use:
+        return Refusal(DeliveryState.SKIPPED, SkipReason.ARCHIVED)
+    if found.suppressed:
+        return Refusal(DeliveryState.SKIPPED, SkipReason.SUPPRESSED)
+    if not found.consented:
+        return Refusal(DeliveryState.SKIPPED, SkipReason.NO_CONSENT)
+    if not found.unchanged:
+        return Refusal(DeliveryState.CANCELED, "the contact's address changed after planning")
+    return None

@@ -1,0 +1,61 @@
+"""Senders that a server refused: no dialing until a time, longer each time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from nurture.store.schema import sender_state
+from nurture.vocabulary import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class StoppedSender:
+    """A sender that must not dial before ``until``."""
+
+    sender: str
+    until: datetime
+    stops: int  # in a row, without a success between
+    reason: str
+
+
+def stops_in_a_row(connection: sa.Connection, mode: Mode, sender: str) -> int:
+    """How often the sender was stopped since its last success."""
+    return (
+        connection.execute(
+            sa.select(sender_state.c.stops).where(sender_state.c.mode == mode, sender_state.c.sender == sender)
+        ).scalar_one_or_none()
+        or 0
+    )
+
+
+def stop(connection: sa.Connection, mode: Mode, sender: str, *, until: datetime, stops: int, reason: str) -> None:
+    """Stop a sender until then; ``stops`` counts this one."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    values = {"stopped_until": until, "stops": stops, "reason": reason}
+    connection.execute(
+        dialect.insert(sender_state)
+        .values(mode=mode, sender=sender, **values)
+        .on_conflict_do_update(index_elements=["mode", "sender"], set_=values)
+    )
+
+
+def clear(connection: sa.Connection, mode: Mode, sender: str) -> bool:
+    """The server took a mail again; True if the sender had been stopped."""
+    cleared = connection.execute(
+        sa.delete(sender_state).where(sender_state.c.mode == mode, sender_state.c.sender == sender)
+    )
+    return cleared.rowcount > 0
+
+
+def stopped(connection: sa.Connection, mode: Mode, now: datetime) -> tuple[StoppedSender, ...]:
+    """The senders that must not dial now, by name."""
+    rows = connection.execute(
+        sa.select(sender_state)
+        .where(sender_state.c.mode == mode, sender_state.c.stopped_until > now)
+        .order_by(sender_state.c.sender)
+    )
+    return tuple(StoppedSender(row.sender, row.stopped_until, row.stops, row.reason or "") for row in rows)

@@ -1,0 +1,73 @@
+"""Processes that deliver. A row's owner is one of them.
+
+On PostgreSQL an owner lives while its lease runs; the lease counts in the
+database's own time (``clock_timestamp()``), so no clock of any machine
+matters. On SQLite the caller knows by OS locks who lives; see
+``delivery/ownership.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from nurture.store.schema import worker
+
+LEASE = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """A process that delivers, or did."""
+
+    owner: str
+    host: str
+    process: int
+    started_at: datetime
+    seen_at: datetime
+    ended_at: datetime | None
+
+
+def _present(connection: sa.Connection, now: datetime) -> sa.ColumnElement[datetime] | datetime:
+    return sa.func.clock_timestamp() if connection.dialect.name == "postgresql" else now
+
+
+def register(connection: sa.Connection, owner: str, *, host: str, process: int, now: datetime) -> None:
+    """A process starts to deliver under the unique name ``owner``."""
+    present = _present(connection, now)
+    connection.execute(
+        sa.insert(worker).values(owner=owner, host=host, process=process, started_at=present, seen_at=present)
+    )
+
+
+def renew(connection: sa.Connection, owner: str, now: datetime) -> None:
+    """The process lives: its lease starts anew."""
+    connection.execute(sa.update(worker).where(worker.c.owner == owner).values(seen_at=_present(connection, now)))
+
+
+def end(connection: sa.Connection, owner: str, now: datetime) -> None:
+    """The process is dead, or says good-bye."""
+    connection.execute(
+        sa.update(worker)
+        .where(worker.c.owner == owner, worker.c.ended_at.is_(None))
+        .values(ended_at=_present(connection, now))
+    )
+
+
+def not_ended(connection: sa.Connection) -> Sequence[WorkerRow]:
+    """The processes that never said good-bye: alive, or killed."""
+    rows = connection.execute(sa.select(worker).where(worker.c.ended_at.is_(None)).order_by(worker.c.started_at))
+    return [WorkerRow(**row) for row in rows.mappings()]
+
+
+def lapsed(connection: sa.Connection, lease: timedelta = LEASE) -> Sequence[str]:
+    """PostgreSQL only: owners that did not end and whose lease is over by the database's clock."""
+    limit = sa.func.clock_timestamp() - sa.bindparam("lease", lease, sa.Interval())
+    return list(
+        connection.execute(
+            sa.select(worker.c.owner).where(worker.c.ended_at.is_(None), worker.c.seen_at < limit)
+        ).scalars()
+    )

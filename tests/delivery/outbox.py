@@ -1,0 +1,135 @@
+"""Editions with deliveries, built by hand: what planning would have left in the database."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+
+from nurture.store import Store
+from nurture.store.schema import attempt, contact, delivery, edition, edition_content, event
+from nurture.vocabulary import DeliveryState, Mode
+
+NOW = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
+
+
+@dataclass
+class Outbox:
+    """One edition in the database, and short questions to it."""
+
+    store: Store
+    edition_id: int
+    delivery_ids: list[int]
+
+    def column(self, name: str) -> list:
+        with self.store.read() as connection:
+            rows = connection.execute(
+                sa.select(delivery.c[name]).where(delivery.c.edition_id == self.edition_id).order_by(delivery.c.id)
+            )
+            return list(rows.scalars())
+
+    @property
+    def states(self) -> list[str]:
+        return self.column("state")
+
+    def set(self, delivery_id: int, **values: object) -> None:
+        with self.store.write() as connection:
+            connection.execute(sa.update(delivery).where(delivery.c.id == delivery_id).values(**values))
+
+    def attempts(self, delivery_id: int) -> list:
+        with self.store.read() as connection:
+            return list(
+                connection.execute(
+                    sa.select(attempt).where(attempt.c.delivery_id == delivery_id).order_by(attempt.c.number)
+                )
+            )
+
+    def events(self, delivery_id: int) -> list[str]:
+        with self.store.read() as connection:
+            rows = connection.execute(
+                sa.select(event.c.kind).where(event.c.delivery_id == delivery_id).order_by(event.c.id)
+            )
+            return list(rows.scalars())
+
+
+MakeOutbox = Callable[..., Outbox]
+
+
+def fill_outbox(
+    store: Store,
+    *,
+    recipients: int = 1,
+    campaign: str = "partner-news",
+    sender: str = "clinic",
+    mode: Mode = Mode.LIVE,
+    content: dict | None = None,
+    first: int = 1,
+    consent_mask: int = 0,
+    now: datetime = NOW,
+    domain: str = "clinic-partner.example",
+) -> Outbox:
+    """A ready edition with queued deliveries to person1@…, person2@… (from number ``first``)."""
+    with store.write() as connection:
+        digest = f"digest-{campaign}"
+        connection.execute(sa.insert(edition_content).values(digest=digest, content=content or {}, created_at=now))
+        edition_id = connection.execute(
+            sa.insert(edition)
+            .values(
+                mode=mode,
+                campaign=campaign,
+                occurrence="2026-12-01T09:30",
+                kind="newsletter",
+                topic="partner-news",
+                intent="give",
+                sender=sender,
+                state="ready",
+                planned=recipients,
+                due_at=now,
+                expires_at=now + timedelta(days=3),
+                campaign_digest="0" * 64,
+                content_digest=digest,
+                created_at=now,
+                ready_at=now,
+            )
+            .returning(edition.c.id)
+        ).scalar_one()
+        ids = []
+        for number in range(first, first + recipients):
+            address = f"person{number}@{domain}"
+            contact_id = connection.execute(
+                sa.insert(contact)
+                .values(
+                    address=address,
+                    address_key=address,
+                    address_hash=f"hash{number}-{domain}",
+                    domain=domain,
+                    first_name=f"Name{number}",
+                    attributes={},
+                    created_at=now,
+                    updated_at=now,
+                )
+                .returning(contact.c.id)
+            ).scalar_one()
+            ids.append(
+                connection.execute(
+                    sa.insert(delivery)
+                    .values(
+                        mode=mode,
+                        edition_id=edition_id,
+                        campaign=campaign,
+                        contact_id=contact_id,
+                        recipient_key=f"hash{number}-{domain}",
+                        address=address,
+                        domain=domain,
+                        variant="private_business",
+                        state=DeliveryState.QUEUED,
+                        consent_mask=consent_mask,
+                        not_before=now,
+                        not_after=now + timedelta(hours=8),
+                        next_attempt_at=now,
+                        created_at=now,
+                    )
+                    .returning(delivery.c.id)
+                ).scalar_one()
+            )
+    return Outbox(store, edition_id, ids)
