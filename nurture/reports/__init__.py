@@ -1,0 +1,1 @@
+"""What happened and why: the log, the accounts, `why`, the status. They read; nothing here writes."""
