@@ -262,6 +262,8 @@ edition = sa.Table(
     _instant("expires_at", nullable=False),  # due_at + late
     _text("campaign_digest"),
     sa.Column("content_digest", sa.Text, sa.ForeignKey("edition_content.digest"), nullable=True),
+    # ids of the news it may carry, in the order of preference; null without news
+    sa.Column("news_ids", Json, nullable=True),
     # how far a planner got: the last contact id whose row is written
     sa.Column("planned_through", Id, nullable=False, server_default="0"),
     _instant("created_at", nullable=False),

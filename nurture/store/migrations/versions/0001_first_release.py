@@ -223,6 +223,7 @@ def upgrade() -> None:
         sa.Column("expires_at", instant, nullable=False),
         sa.Column("campaign_digest", sa.Text(), nullable=False),
         sa.Column("content_digest", sa.Text(), nullable=True),
+        sa.Column("news_ids", json, nullable=True),
         sa.Column("planned_through", identifier, server_default="0", nullable=False),
         sa.Column("created_at", instant, nullable=False),
         sa.Column("ready_at", instant, nullable=True),
