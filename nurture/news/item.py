@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from typing import TYPE_CHECKING
 
 from nurture.vocabulary import Category, NewsKind
@@ -51,8 +51,8 @@ class NewsItem:
     summary: str
     html: str
     text: str
-    date: date
-    expires: date | None = None
+    date: datetime.date
+    expires: datetime.date | None = None
     audience: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     pin: bool = False
@@ -64,10 +64,10 @@ class NewsItem:
 
     def for_category(self, category: Category) -> NewsVariant:
         """The words for a reader of this category; the item's own where it has no variant."""
-        variant = self.variants.get(category)
-        return variant or NewsVariant(self.title, self.summary, self.html, self.text)
+        own = NewsVariant(self.title, self.summary, self.html, self.text)
+        return self.variants.get(category, own)
 
-    def is_current(self, today: date) -> bool:
+    def is_current(self, today: datetime.date) -> bool:
         """Whether the item may be sent on this day of the clinic's calendar."""
         return self.date <= today and (self.expires is None or today <= self.expires)
 
@@ -81,7 +81,7 @@ def fits(item: NewsItem, query: NewsQuery) -> bool:
     return not query.tags or any(tag in item.tags for tag in query.tags)
 
 
-def candidates(items: Iterable[NewsItem], query: NewsQuery, *, today: date) -> tuple[NewsItem, ...]:
+def candidates(items: Iterable[NewsItem], query: NewsQuery, *, today: datetime.date) -> tuple[NewsItem, ...]:
     """Current items that fit the query: pinned first, then newest, then by id.
 
     ``today`` is a day of the clinic's calendar. ``query.unseen`` and
