@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, JsonValue, PlainValidator
+from pydantic import Field, JsonValue, PlainValidator, WithJsonSchema
 
 from nurture.vocabulary import CampaignKind, ConsentKind, Intent, Purpose
 from nurture.workspace.conditions import Condition, parse_condition
 from nurture.workspace.schedule import Schedule, parse_schedule
 from nurture.workspace.settings import Duration, Line, Model, Slug, Window
 
-Rule = Annotated[Condition, PlainValidator(parse_condition, json_schema_input_type=Any)]
-When = Annotated[Schedule, PlainValidator(parse_schedule, json_schema_input_type=str)]
+Rule = Annotated[Condition, PlainValidator(parse_condition), WithJsonSchema({"title": "condition"})]
+When = Annotated[
+    Schedule,
+    PlainValidator(parse_schedule),
+    WithJsonSchema({"type": "string", "title": "schedule", "examples": ["first tuesday at 09:30"]}),
+]
 
 
 class NewsQuery(Model):

@@ -41,6 +41,24 @@ def parse_opening_hours(value: object) -> OpeningHours:
     return OpeningHours(tuple(tuple(day) for day in spans))
 
 
+def opening_hours_as_written(hours: OpeningHours) -> dict[str, str]:
+    """The mapping that `parse_opening_hours` reads back; days with the same times are put together."""
+    written: dict[str, str] = {}
+    first = 0
+    for day in range(1, len(DAYS) + 1):
+        if day < len(DAYS) and hours.on(day) == hours.on(first):
+            continue
+        if hours.on(first):
+            days = DAYS[first] if day - 1 == first else f"{DAYS[first]}-{DAYS[day - 1]}"
+            written[days] = ", ".join(f"{_clock(start)}-{_clock(end)}" for start, end in hours.on(first))
+        first = day
+    return written
+
+
+def _clock(minutes: int) -> str:
+    return f"{minutes // 60:02}:{minutes % 60:02}"
+
+
 def _weekdays(text: str) -> list[int]:
     first, _, last = (part.strip()[:3].lower() for part in text.replace("–", "-").partition("-"))
     last = last or first

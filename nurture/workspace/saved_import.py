@@ -41,6 +41,12 @@ def _columns(columns: dict[str, str]) -> dict[str, str]:
     return columns
 
 
+Categories = Annotated[
+    tuple[Category, ...],
+    BeforeValidator(_one_or_more, json_schema_input_type=Category | tuple[Category, ...]),
+]
+
+
 class ImportConsent(Model):
     """The consent that every imported contact gave."""
 
@@ -56,9 +62,9 @@ class SavedImport(Model):
         default_factory=dict,
         description="Field to column header. Other names become custom attributes; without it, headers are recognized.",
     )
-    category: Annotated[tuple[Category, ...], BeforeValidator(_one_or_more)] = Field(
-        (), description="Categories that every contact gets."
-    )
+    category: Annotated[
+        tuple[Category, ...], BeforeValidator(_one_or_more, json_schema_input_type=Category | tuple[Category, ...])
+    ] = Field((), description="Categories that every contact gets.")
     tags: tuple[Slug, ...] = Field((), description="Tags that every contact gets.")
     consent: ImportConsent | None = Field(None, description="The consent that every contact gave.")
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from nurture.address import AddressError, clean_text, control_characters, parse_address
 from nurture.vocabulary import Category, ConsentKind
@@ -53,23 +53,35 @@ def _duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
 
+def _kind(title: str, **more: object) -> WithJsonSchema:
+    """How a text of this kind is described to editors and in the reference; ``more`` is JSON Schema."""
+    return WithJsonSchema({"type": "string", "title": title, **more})
+
+
+_SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
+_COLOUR = r"^#[0-9a-fA-F]{6}$"
+_COUNTRY = r"^[A-Z]{2}$"
 Line = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_one_line)]
-Zone = Annotated[str, AfterValidator(_zone)]
-MailAddress = Annotated[str, AfterValidator(_address)]
-Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
-Duration = Annotated[
-    timedelta,
-    BeforeValidator(_duration, json_schema_input_type=str),
-]
+Zone = Annotated[str, AfterValidator(_zone), _kind("time zone", examples=["America/New_York"])]
+MailAddress = Annotated[str, AfterValidator(_address), _kind("mail address", examples=["hello@clinic.example"])]
+Country = Annotated[str, Field(pattern=_COUNTRY), _kind("country", pattern=_COUNTRY)]
+Slug = Annotated[str, Field(pattern=_SLUG), _kind("name", pattern=_SLUG)]
+Colour = Annotated[str, Field(pattern=_COLOUR), _kind("colour", pattern=_COLOUR)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), _kind("duration", examples=["3 days"])]
 Hours = Annotated[
     OpeningHours,
-    BeforeValidator(parse_opening_hours, json_schema_input_type=dict[str, str]),
+    BeforeValidator(parse_opening_hours),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "title": "opening hours",
+            "additionalProperties": {"type": "string"},
+            "examples": [{"mon-fri": "08:00-18:00"}],
+        }
+    ),
 ]
 Secret = Annotated[
-    SecretReference,
-    BeforeValidator(SecretReference.parse, json_schema_input_type=str),
+    SecretReference, BeforeValidator(SecretReference.parse), _kind("secret", examples=["env:SMTP_PASSWORD"])
 ]
 
 
