@@ -17,7 +17,7 @@ from nurture.composing.environment import MailEnvironment, syntax_problem
 from nurture.composing.includes import expand, read_source
 from nurture.composing.lint import Findings, lint
 from nurture.composing.marks import HiddenText, Marks, Origin, Place
-from nurture.composing.styles import inline_styles, moved_mark
+from nurture.composing.styles import inline_styles, moved_mark, style_rules
 from nurture.composing.text import html_to_text
 from nurture.errors import ComposeError
 
@@ -41,11 +41,13 @@ class Compiled:
 class CompiledTemplate:
     """Both parts of a template, and the image files that it names itself.
 
-    ``images`` maps a path in the workspace to the ``cid:`` word in the HTML.
+    ``css`` are its style rules, for HTML that comes in as a value; ``images``
+    maps a path in the workspace to the ``cid:`` word in the HTML.
     """
 
     html: Compiled
     text: Compiled
+    css: Compiled
     images: dict[str, str]
 
 
@@ -81,7 +83,8 @@ def compile_template(root: Path, name: str, *, language: str = "en") -> Compiled
         source, origins = marks.restore(marks.tighten(html_to_text(html)))
         text = Compiled(source, file, tuple(origins))
     check_syntax(text)
-    return CompiledTemplate(compiled, text, images)
+    source, origins = marks.restore(style_rules(plain))
+    return CompiledTemplate(compiled, text, Compiled(source, file, tuple(origins)), images)
 
 
 def check_syntax(compiled: Compiled) -> None:
@@ -89,7 +92,7 @@ def check_syntax(compiled: Compiled) -> None:
     try:
         MailEnvironment(html=True).parse(compiled.source)
     except TemplateSyntaxError as error:
-        raise ComposeError([syntax_problem(error, list(compiled.origins), compiled.file)]) from error
+        raise ComposeError([syntax_problem(error, compiled.origins, compiled.file)]) from error
 
 
 def _text_template(root: Path, folder: Path, name: str) -> Compiled:

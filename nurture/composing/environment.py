@@ -9,7 +9,7 @@ parsed as a template.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
 from itertools import islice
 from typing import Any
@@ -96,10 +96,10 @@ class CompiledText:
         environment: MailEnvironment,
         *,
         file: str,
-        origins: list[Origin] | None = None,
+        origins: Sequence[Origin] = (),
     ) -> None:
         self.file = file
-        self.origins = origins or []
+        self.origins = origins
         try:
             self._template = environment.from_string(source)
         except TemplateSyntaxError as error:
@@ -129,7 +129,7 @@ class CompiledText:
         return place_of_line(self.origins, line, self.file).problem(str(error) or type(error).__name__)
 
 
-def syntax_problem(error: TemplateSyntaxError, origins: list[Origin], file: str) -> Problem:
+def syntax_problem(error: TemplateSyntaxError, origins: Sequence[Origin], file: str) -> Problem:
     """A syntax error at the place where the clinic wrote it."""
     return place_of_line(origins, error.lineno, file).problem(f"template syntax: {error.message}")
 
@@ -159,7 +159,7 @@ def _date(value: Any, pattern: str = "%B %-d, %Y") -> str:
         try:
             value = datetime.fromisoformat(value) if "T" in value or " " in value else date.fromisoformat(value)
         except ValueError as error:
-            raise SecurityError(f"{value!r} is no date; write it as 2026-12-01") from error
+            raise SecurityError("the text is no date; write dates as 2026-12-01") from error
     if not isinstance(value, date):
         raise SecurityError(f"{type(value).__name__} is no date")
     at = value.time() if isinstance(value, datetime) else time()

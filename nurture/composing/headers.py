@@ -73,6 +73,11 @@ def mailto(address: str, *, subject: str | None = None) -> str:
     return link + "?subject=" + quote(subject, safe="") if subject else link
 
 
+def folded(name: str, value: str) -> str:
+    """A structured value, broken only at its blanks and, where it is too long, before its first word."""
+    return _fold(clean_text(value).split(" "), len(name) + 2)
+
+
 def header(name: str, value: str) -> str:
     """One field with its line end; ``value`` is already encoded and folded."""
     return f"{name}: {value}\r\n"

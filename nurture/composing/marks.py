@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from jinja2 import Environment
@@ -206,7 +207,7 @@ class Origin:
     origin: int
 
 
-def place_of_line(origins: list[Origin], line: int | None, file: str) -> Place:
+def place_of_line(origins: Sequence[Origin], line: int | None, file: str) -> Place:
     """Where line ``line`` of a compiled text comes from; ``file`` if nobody knows."""
     index = bisect_right(origins, line or 0, key=lambda origin: origin.line) - 1
     if index < 0:

@@ -36,6 +36,12 @@ def inline_fragment(html: str, css: str) -> str:
     return _COMMENT_MARK.sub(r"\1", styled)
 
 
+def style_rules(html: str) -> str:
+    """The document's rules for all media, without conditional comments."""
+    outside = re.sub(r"<!--.*?-->", "", html, flags=re.DOTALL)
+    return "\n".join(re.findall(r"<style type=\"text/css\">(.*?)</style>", outside, flags=re.DOTALL))
+
+
 def moved_mark(before: str, after: str) -> str:
     """The first mark around which tags or marks changed their order, or nothing.
 

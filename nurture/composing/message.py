@@ -1,0 +1,211 @@
+"""One mail for one reader: the same inputs always give the same bytes."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
+from typing import Any
+
+from markupsafe import Markup
+
+from nurture.address import clean_text
+from nurture.composing import headers
+from nurture.composing.compile import Compiled
+from nurture.composing.edition import EditionContent, image_words
+from nurture.composing.environment import CompiledText, MailEnvironment, refuse_empty
+from nurture.composing.gates import Gates
+from nurture.composing.mime import (
+    EncodedImage,
+    QuotedValues,
+    assemble,
+    decode_quoted_printable,
+    encode_constants,
+    image_part,
+    quoted_printable,
+    quoted_value,
+)
+from nurture.composing.images import MAX_IMAGES
+from nurture.composing.recipient import Recipient, full_name
+from nurture.composing.text import tidy
+from nurture.errors import Problem, RenderError
+from nurture.vocabulary import Category
+
+
+@dataclass(frozen=True, slots=True)
+class ComposedMessage:
+    """A finished mail.
+
+    ``raw`` has CRLF line ends and is not dot-stuffed. ``encoded_html`` is the
+    HTML part as it stands in it; ``html`` and ``text`` are what readers see.
+    """
+
+    raw: bytes
+    envelope_from: str
+    envelope_to: str
+    subject: str
+    text: str
+    encoded_html: str
+
+    @property
+    def html(self) -> str:
+        """The HTML part, decoded."""
+        return decode_quoted_printable(self.encoded_html.encode("ascii"))
+
+
+class Composer:
+    """Composes the mails of one edition. May be used by several threads."""
+
+    def __init__(self, content: EditionContent) -> None:
+        """Compile the edition's texts; raises `ComposeError` if one cannot be."""
+        self.content = content
+        self._lock = Lock()
+        self._html, self._encoded = _html_template(content.texts["html"])
+        self._plain = {
+            name: _compiled(content.texts[name], MailEnvironment(html=name == "body_html"))
+            for name in ("text", "subject", "preheader", "body_html", "body_text")
+            if name in content.texts
+        }
+        shared = content.shared
+        self._file = content.texts["html"].file
+        self._gates = Gates(shared["clinic"], shared["links"]["unsubscribe"])
+        self._images = {
+            word: image_part(word, image.kind, base64.b64decode(image.data), image.name)
+            for word, image in content.images.items()
+        }
+        self._always = [word for word, image in content.images.items() if image.always]
+        logo = shared["brand"].get("logo")
+        self._often = [logo] if logo else []
+        self._news = lru_cache(maxsize=1024)(self._make_news)
+        self._base = {name: value for name, value in shared.items() if name != "staff"}
+        self._base["preheader"] = ""
+        self._head = _EditionHead(shared)
+
+    def compose(self, recipient: Recipient) -> ComposedMessage:
+        """The mail for ``recipient``; raises `RenderError` if it cannot or must not leave."""
+        with self._lock:
+            return self._compose(recipient)
+
+    def browser_html(self, message: ComposedMessage) -> str:
+        """The HTML part with its images inside, for a browser."""
+        html = message.html
+        for word, image in self.content.images.items():
+            html = html.replace(word, f"data:image/{image.kind};base64,{image.data}")
+        return html
+
+    def _compose(self, recipient: Recipient) -> ComposedMessage:
+        html_news, text_news = self._news(recipient.variant, recipient.news_ids)
+        context = {**self._base, **recipient.values}
+        context["organization"] = self._organization(context.get("organization") or {})
+        context["news"] = text_news
+        for name in ("subject", "preheader"):
+            if name in self._plain:
+                context[name] = clean_text(self._plain[name].render(context))
+        if not context["subject"]:
+            raise self._error("the subject is empty for this contact")
+        html_context = {**context, "news": html_news}
+        if "body_html" in self._plain:
+            context["body"] = self._plain["body_text"].render(context).strip()
+            html_context["body"] = Markup(self._plain["body_html"].render(html_context))  # noqa: S704 - autoescaped
+        text = tidy(self._plain["text"].render(context))
+        html = self._html.render(html_context)
+        if not self._encoded:
+            html = quoted_printable(html)
+        decoded = lru_cache(maxsize=1)(lambda: decode_quoted_printable(html.encode("ascii")))
+        if missing := self._gates.missing(text, html, decoded):
+            raise RenderError([Problem(self._file, 0, 0, problem) for problem in missing])
+        images = self._images_in(html, html_news, decoded)
+        head = self._head.fields(recipient, context)
+        raw = assemble(head, quoted_printable(text).encode("ascii"), html.encode("ascii"), images)
+        sender = self.content.shared["sender"]["address"]
+        return ComposedMessage(raw, sender, recipient.address, context["subject"], text, html)
+
+    def _organization(self, organization: Mapping[str, Any]) -> Mapping[str, Any]:
+        """With its owner among the staff, where it has one."""
+        owner = self.content.shared["staff"].get(organization.get("owner", ""))
+        rest = {name: value for name, value in organization.items() if name != "owner"}
+        return {**rest, "owner": owner} if owner else rest
+
+    def _make_news(
+        self, variant: Category, news_ids: tuple[str, ...]
+    ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """The items for the HTML and for the text part, in the words of ``variant``."""
+        html_items, text_items = [], []
+        for news_id in news_ids:
+            item = self.content.news.get(news_id)
+            if item is None:
+                raise self._error(f"the edition has no news item {news_id!r}")
+            words = item["words"].get(variant.value) or item["words"][""]
+            rest = {name: value for name, value in item.items() if name != "words"}
+            html_items.append({**rest, **words, "html": Markup(words["html"])})  # noqa: S704 - sanitized news
+            text_items.append({**rest, **words, "html": words["text"]})
+        return html_items, text_items
+
+    def _images_in(self, html: str, news: list[dict[str, Any]], decoded: Any) -> list[EncodedImage]:
+        """The images that this mail shows."""
+        words = list(self._always)
+        for word in dict.fromkeys((*self._often, *image_words(news))):
+            # as a value of its own, or (rarely) inside of something longer
+            if word in self._images and (quoted_value(word) in html or word in html or word in decoded()):
+                words.append(word)
+        images = [self._images[word] for word in words]
+        if sum(len(image.part) for image in images) > MAX_IMAGES * 1.4:  # base64 and its line ends
+            raise self._error(f"the images of this mail are larger than {MAX_IMAGES // 1000} kB")
+        return images
+
+    def _error(self, message: str) -> RenderError:
+        return RenderError([Problem(self._file, 0, 0, message)])
+
+
+class _EditionHead:
+    """The header fields; those that all mails share are made once."""
+
+    def __init__(self, shared: Mapping[str, Any]) -> None:
+        sender, campaign = shared["sender"], shared["campaign"]
+        address, reply_to = sender["address"], sender["reply_to"]
+        self._domain = address.rpartition("@")[2]
+        self._from = headers.header("From", headers.encode_mailbox(sender["name"], address, used=6))
+        day = str(shared["edition"].get("key", "")).translate(str.maketrans({":": "", " ": ""}))
+        feedback = ":".join((day or "edition", campaign["name"], campaign["kind"], "nurture"))
+        shared_fields = [("Reply-To", f"<{reply_to}>")] if reply_to != address else []
+        shared_fields += [
+            ("List-Id", headers.list_id(campaign["topic"], address)),
+            ("List-Unsubscribe", f"<{shared['links']['unsubscribe']}>"),
+            ("Feedback-ID", headers.one_word(feedback)),
+            ("Content-Language", campaign["language"]),
+            ("MIME-Version", "1.0"),
+        ]
+        self._shared = "".join(headers.header(name, headers.folded(name, value)) for name, value in shared_fields)
+
+    def fields(self, recipient: Recipient, context: Mapping[str, Any]) -> bytes:
+        """All fields but Content-Type, each with its line end."""
+        message_id = headers.one_word(recipient.message_id)
+        if message_id.rpartition("@")[2] != self._domain or not message_id.isascii():
+            message = f"a Message-ID under the From domain {self._domain} is needed"
+            raise RenderError([Problem("message", 0, 0, message)])
+        name = full_name(context["contact"])
+        return "".join(
+            (
+                headers.header("Date", headers.date_text(recipient.date)),
+                self._from,
+                headers.header("To", headers.encode_mailbox(name, recipient.address, used=4)),
+                headers.header("Subject", headers.encode_text(context["subject"], used=9)),
+                headers.header("Message-ID", headers.folded("Message-ID", f"<{message_id}>")),
+                self._shared,
+            )
+        ).encode("utf-8")
+
+
+def _compiled(compiled: Compiled, environment: MailEnvironment) -> CompiledText:
+    return CompiledText(compiled.source, environment, file=compiled.file, origins=compiled.origins)
+
+
+def _html_template(compiled: Compiled) -> tuple[CompiledText, bool]:
+    """The HTML template, and whether it puts out quoted-printable by itself."""
+    environment = MailEnvironment(html=True, finalize=QuotedValues(refuse_empty))
+    encoded = encode_constants(environment.parse(compiled.source))
+    if encoded is None:
+        return _compiled(compiled, MailEnvironment(html=True)), False
+    return CompiledText(encoded, environment, file=compiled.file, origins=compiled.origins), True
