@@ -11,6 +11,13 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
+# SQLAlchemy's inspector leaves out indices on expressions, with a warning
+_INDICES: Final = {
+    "sqlite": sa.text("SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'contact'"),
+    "postgresql": sa.text(
+        "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema() AND tablename = 'contact'"
+    ),
+}
 _DATE_GLOB: Final = "-".join("[0-9]" * digits for digits in (4, 2, 2))
 
 
@@ -63,6 +70,7 @@ class AttributeNumber(AttributeText):
     """A custom attribute as a number; NULL where it is not written as one (``-12``, ``3.5``)."""
 
     type = sa.Float()
+    inherit_cache = False
 
 
 @compiles(AttributeNumber)
@@ -79,6 +87,8 @@ def _attribute_number(element: AttributeNumber, compiler: SQLCompiler, **options
 
 class AttributeDate(AttributeText):
     """A custom attribute that is written as a date (``2026-12-01``), else NULL; sorts as dates do."""
+
+    inherit_cache = False
 
 
 @compiles(AttributeDate)
@@ -111,7 +121,7 @@ def ensure_attribute_indices(connection: sa.Connection, names: Iterable[str]) ->
     Call it inside a write transaction. On SQLite it also gathers the statistics
     that make the planner take the new index.
     """
-    present = {index["name"] for index in sa.inspect(connection).get_indexes("contact")}
+    present = set(connection.scalars(_INDICES[connection.dialect.name]))
     made = [name for name in sorted(set(names)) if _index_name(name) not in present]
     for name in made:
         expression = _attribute_sql(name, connection.dialect.name, column="attributes")

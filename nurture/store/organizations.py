@@ -81,7 +81,7 @@ def add_organizations(connection: Connection, rows: Iterable[Mapping[str, Any]],
         if key not in known:
             connection.execute(sa.insert(organization).values({"attributes": {}, **columns}))
     found = sa.select(organization.c.name_key, organization.c.id).where(organization.c.name_key.in_(list(values)))
-    return dict(connection.execute(found).tuples().all())
+    return {row.name_key: row.id for row in connection.execute(found)}
 
 
 def change_organization(connection: Connection, identifier: int, changes: Mapping[str, Any], *, now: datetime) -> None:
