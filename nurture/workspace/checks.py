@@ -120,8 +120,22 @@ def _schedule(campaign: Campaign, document: Document) -> Iterator[Problem]:
         )
 
 
+def _resolves(condition: Condition, segments: Mapping[str, Condition]) -> bool:
+    """Whether all segments below are readable; else who is meant is unknown, and that is told already."""
+    seen: set[str] = set()
+    waiting = [condition]
+    while waiting:
+        for node in walk(waiting.pop()):
+            if isinstance(node, SegmentReference) and node.name not in seen:
+                if node.name not in segments:
+                    return False
+                seen.add(node.name)
+                waiting.append(segments[node.name])
+    return True
+
+
 def _purpose(campaign: Campaign, document: Document, segments: Mapping[str, Condition]) -> Iterator[Problem]:
-    if not can_match_past_patients(campaign.to, segments):
+    if not _resolves(campaign.to, segments) or not can_match_past_patients(campaign.to, segments):
         return
     if campaign.purpose is None:
         yield document.problem(

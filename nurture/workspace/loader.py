@@ -144,6 +144,8 @@ def _kinds(annotation: object) -> list[object]:
 def _message(details: ErrorDetails, node: Node) -> str:
     kind, context = details["type"], details.get("ctx", {})
     given = details["input"]
+    if kind.startswith("date_"):
+        return f"`{node.raw}` is not a date; write for example `2026-12-01`, a day that exists"
     if "error" in context:
         return str(context["error"])
     if given is None:
