@@ -10,10 +10,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from jinja2 import nodes
 from jinja2.exceptions import TemplateSyntaxError
 from mjml import mjml2html
 
-from nurture.composing.environment import MailEnvironment, syntax_problem
+from nurture.composing.environment import CompiledText, MailEnvironment, syntax_problem
 from nurture.composing.includes import expand, read_source
 from nurture.composing.lint import Findings, lint
 from nurture.composing.marks import HiddenText, Marks, Origin, Place
@@ -87,12 +88,17 @@ def compile_template(root: Path, name: str, *, language: str = "en") -> Compiled
     return CompiledTemplate(compiled, text, Compiled(source, file, tuple(origins)), images)
 
 
-def check_syntax(compiled: Compiled) -> None:
-    """Raise `ComposeError` where Jinja cannot parse ``compiled``."""
+def parse(compiled: Compiled, environment: MailEnvironment) -> nodes.Template:
+    """The syntax tree of ``compiled``; raises `ComposeError` at the place where it was written."""
     try:
-        MailEnvironment(html=True).parse(compiled.source)
+        return environment.parse(compiled.source)
     except TemplateSyntaxError as error:
         raise ComposeError([syntax_problem(error, compiled.origins, compiled.file)]) from error
+
+
+def check_syntax(compiled: Compiled) -> None:
+    """Raise `ComposeError` where Jinja cannot compile ``compiled``."""
+    CompiledText(compiled.source, MailEnvironment(html=True), file=compiled.file, origins=compiled.origins)
 
 
 def _text_template(root: Path, folder: Path, name: str) -> Compiled:
@@ -103,7 +109,8 @@ def _text_template(root: Path, folder: Path, name: str) -> Compiled:
 
 def _embed(hidden: HiddenText, findings: Findings) -> tuple[HiddenText, dict[str, str]]:
     """The text with ``cid:`` words in place of the image files it names."""
-    whole, images, end = HiddenText(), {}, 0
+    whole, end = HiddenText(), 0
+    images: dict[str, str] = {}
     for start, stop, path in sorted(findings.images):
         whole.append_slice(hidden, end, start)
         word = images.setdefault(path, f"cid:image{len(images) + 1}")

@@ -20,7 +20,7 @@ from nurture.composing.names import unknown_names, used_attributes
 from nurture.composing.shared import shared_values
 from nurture.composing.styles import inline_fragment
 from nurture.errors import ComposeError, NotFoundError, Problem
-from nurture.news.item import NewsItem
+from nurture.news.item import NewsItem, NewsVariant
 from nurture.workspace.campaign import Campaign
 from nurture.workspace.workspace import Workspace
 
@@ -152,7 +152,7 @@ def _campaign_texts(name: str, campaign: Campaign, lines: Mapping[str, int], css
 def _lines(file: Path) -> dict[str, int]:
     """The line of each top-level key of a YAML file, for messages about Jinja in its values."""
     text = file.read_text(encoding="utf-8-sig") if file.is_file() else ""
-    found = {}
+    found: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         if match := re.match(r"([a-z_]+):", line):
             found.setdefault(match[1], number)
@@ -162,7 +162,7 @@ def _lines(file: Path) -> dict[str, int]:
 def _css(template: CompiledTemplate, shared: Mapping[str, Any]) -> str:
     """The template's own rules, for HTML that comes in as a value."""
     css = template.css
-    return CompiledText(css.source, MailEnvironment(html=False), file=css.file, origins=css.origins).render(shared)
+    return CompiledText(css.source, MailEnvironment(html=False), file=css.file, origins=css.origins).render(dict(shared))
 
 
 class _Images:
@@ -204,7 +204,7 @@ def _item(item: NewsItem, images: _Images | None, css: str) -> dict[str, Any]:
         place = Place(item.file or item.id, 0, 0)
         source = images.add(item.image.path, place) if images else item.image.path
         kept["image"] = {"src": source, "alt": item.image.alt}
-    words = {"": item, **{category.value: variant for category, variant in item.variants.items()}}
+    words: dict[str, NewsItem | NewsVariant] = {"": item, **{category.value: variant for category, variant in item.variants.items()}}
     kept["words"] = {
         category: {
             "title": part.title,

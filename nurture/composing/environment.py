@@ -55,6 +55,15 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
         self.filters.update(date=_date, telephone=_telephone, quoted=_quoted)
         self.globals = {"range": _range}
 
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """``obj.attribute``; in a mapping, a key goes before a method."""
+        if obj.__class__ is dict:
+            if attribute in obj:
+                return obj[attribute]
+            if attribute not in _METHODS[dict]:
+                return self.undefined(obj=obj, name=attribute)
+        return super().getattr(obj, attribute)
+
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
         """Only plain data and a few harmless methods; everything else is refused."""
         if callable(value):
@@ -105,10 +114,10 @@ class CompiledText:
         except TemplateSyntaxError as error:
             raise ComposeError([syntax_problem(error, self.origins, file)]) from error
 
-    def render(self, values: Mapping[str, Any]) -> str:
+    def render(self, values: dict[str, Any]) -> str:
         """The text for ``values``; raises `RenderError` at the template's file and line."""
         try:
-            context = self._template.new_context(dict(values))
+            context = self._template.new_context(values)
             pieces = list(islice(self._template.root_render_func(context), _MAX_PIECES))
             text = "".join(pieces)
             if len(pieces) == _MAX_PIECES or len(text) > MAX_TEXT:

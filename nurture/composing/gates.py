@@ -10,47 +10,45 @@ from markupsafe import escape
 from nurture.composing.mime import quoted_value
 
 WAY_OUT = "STOP"  # "reply STOP"
+_MIN_WORDS = 5
 
 
 class Gates:
     """The checks of one edition; made once, asked for every mail.
 
-    ``clinic`` and ``unsubscribe`` are what the templates got.
+    ``clinic`` and ``unsubscribe`` are what the templates got. ``html_always``
+    and ``text_always`` are the constant texts that every mail has; what stands
+    there is not looked for again.
     """
 
-    def __init__(self, clinic: Mapping[str, Any], unsubscribe: str) -> None:
+    def __init__(
+        self, clinic: Mapping[str, Any], unsubscribe: str, *, html_always: str = "", text_always: str = ""
+    ) -> None:
         address = clinic["address"]
-        self._wanted = [
-            (f"the postal address ({what})", str(address[what])) for what in ("street", "city", "postal_code")
-        ]
-        self._wanted.append(("the phone number", str(clinic["phone"])))
+        wanted = [(f"the postal address ({what})", str(address[what])) for what in ("street", "city", "postal_code")]
+        wanted.append(("the phone number", str(clinic["phone"])))
         self._unsubscribe = unsubscribe
-        self._in_html = [(name, _forms(value)) for name, value in self._wanted]
-        self._way_out = _forms(unsubscribe)
+        self._link = str(escape(unsubscribe))
+        self._in_text = [(name, value) for name, value in wanted if value not in text_always]
+        escaped = [(name, str(escape(value))) for name, value in wanted]
+        self._in_html = [(name, value, quoted_value(value)) for name, value in escaped if value not in html_always]
+        self._text_way_out = WAY_OUT in text_always or unsubscribe in text_always
+        self._html_way_out = WAY_OUT in html_always or self._link in html_always
 
     def missing(self, text: str, encoded_html: str, decoded_html: Callable[[], str]) -> list[str]:
         """In words, what a mail lacks; empty when it may leave.
 
         ``encoded_html`` is quoted-printable; ``decoded_html`` is asked only
-        where a value cannot be found in it.
+        where something cannot be found in it.
         """
-        found = [f"{name} is not in the text part" for name, value in self._wanted if value not in text]
-        if WAY_OUT not in text and self._unsubscribe not in text:
+        found = [f"{name} is not in the text part" for name, value in self._in_text if value not in text]
+        if not self._text_way_out and WAY_OUT not in text and self._unsubscribe not in text:
             found.append("the text part has no way out; write `reply STOP` or show {{ links.unsubscribe }}")
-        html = None
-        for name, (plain, quoted) in [*self._in_html, ("", self._way_out)]:
-            if plain in encoded_html or quoted in encoded_html:
-                continue
-            html = decoded_html() if html is None else html
-            if name and plain not in html:
+        for name, value, quoted in self._in_html:
+            if value not in encoded_html and quoted not in encoded_html and value not in decoded_html():
                 found.append(f"{name} is not in the HTML part")
-            elif not name and plain not in html and WAY_OUT not in html:
-                found.append("the HTML part has no way out; link {{ links.unsubscribe }}")
-        if len(text.split()) < 5:
+        if not self._html_way_out and WAY_OUT not in encoded_html and self._link not in decoded_html():
+            found.append("the HTML part has no way out; link {{ links.unsubscribe }} or write `reply STOP`")
+        if len(text.split(None, _MIN_WORDS)) < _MIN_WORDS:
             found.append("the text part is empty")
         return found
-
-
-def _forms(value: str) -> tuple[str, str]:
-    escaped = str(escape(value))
-    return escaped, quoted_value(escaped)

@@ -85,7 +85,8 @@ def header(name: str, value: str) -> str:
 
 def _fold(words: list[str], used: int) -> str:
     """``words`` on lines of at most 78 octets where their length allows it."""
-    lines, line = [], ""
+    lines: list[str] = []
+    line = ""
     for word in words:
         room = _MAX_LINE - (used if not lines else 1)
         if line and len(f"{line} {word}".encode()) > room:

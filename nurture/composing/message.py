@@ -13,7 +13,8 @@ from markupsafe import Markup
 
 from nurture.address import clean_text
 from nurture.composing import headers
-from nurture.composing.compile import Compiled
+from nurture.composing.binding import always_shown, bind_shared
+from nurture.composing.compile import Compiled, parse
 from nurture.composing.edition import EditionContent, image_words
 from nurture.composing.environment import CompiledText, MailEnvironment, refuse_empty
 from nurture.composing.gates import Gates
@@ -21,6 +22,7 @@ from nurture.composing.mime import (
     EncodedImage,
     QuotedValues,
     assemble,
+    can_encode_constants,
     decode_quoted_printable,
     encode_constants,
     image_part,
@@ -62,24 +64,28 @@ class Composer:
         """Compile the edition's texts; raises `ComposeError` if one cannot be."""
         self.content = content
         self._lock = Lock()
-        self._html, self._encoded = _html_template(content.texts["html"])
-        self._plain = {
-            name: _compiled(content.texts[name], MailEnvironment(html=name == "body_html"))
-            for name in ("text", "subject", "preheader", "body_html", "body_text")
-            if name in content.texts
-        }
         shared = content.shared
+        self._base = {name: value for name, value in shared.items() if name != "staff"}
+        self._html, self._encoded, html_always = _html_template(content.texts["html"], self._base)
+        self._plain, always = {}, {}
+        for name in ("text", "subject", "preheader", "body_html", "body_text"):
+            if name in content.texts:
+                environment = MailEnvironment(html=name == "body_html")
+                self._plain[name], always[name] = _bound(content.texts[name], environment, self._base)
         self._file = content.texts["html"].file
-        self._gates = Gates(shared["clinic"], shared["links"]["unsubscribe"])
+        self._gates = Gates(
+            shared["clinic"], shared["links"]["unsubscribe"], html_always=html_always, text_always=always["text"]
+        )
         self._images = {
             word: image_part(word, image.kind, base64.b64decode(image.data), image.name)
             for word, image in content.images.items()
         }
         self._always = [word for word, image in content.images.items() if image.always]
         logo = shared["brand"].get("logo")
-        self._often = [logo] if logo else []
+        self._often = [logo] if logo and logo not in html_always else []
+        if logo and logo in html_always:
+            self._always.append(logo)
         self._news = lru_cache(maxsize=1024)(self._make_news)
-        self._base = {name: value for name, value in shared.items() if name != "staff"}
         self._base["preheader"] = ""
         self._head = _EditionHead(shared)
 
@@ -148,7 +154,7 @@ class Composer:
         words = list(self._always)
         for word in dict.fromkeys((*self._often, *image_words(news))):
             # as a value of its own, or (rarely) inside of something longer
-            if word in self._images and (quoted_value(word) in html or word in html or word in decoded()):
+            if word in self._images and (word in html or quoted_value(word) in html or word in decoded()):
                 words.append(word)
         images = [self._images[word] for word in words]
         if sum(len(image.part) for image in images) > MAX_IMAGES * 1.4:  # base64 and its line ends
@@ -167,7 +173,7 @@ class _EditionHead:
         address, reply_to = sender["address"], sender["reply_to"]
         self._domain = address.rpartition("@")[2]
         self._from = headers.header("From", headers.encode_mailbox(sender["name"], address, used=6))
-        day = str(shared["edition"].get("key", "")).translate(str.maketrans({":": "", " ": ""}))
+        day = str(shared["edition"].get("key", "")).translate(str.maketrans("", "", ": "))
         feedback = ":".join((day or "edition", campaign["name"], campaign["kind"], "nurture"))
         shared_fields = [("Reply-To", f"<{reply_to}>")] if reply_to != address else []
         shared_fields += [
@@ -198,14 +204,22 @@ class _EditionHead:
         ).encode("utf-8")
 
 
-def _compiled(compiled: Compiled, environment: MailEnvironment) -> CompiledText:
-    return CompiledText(compiled.source, environment, file=compiled.file, origins=compiled.origins)
+def _bound(
+    compiled: Compiled, environment: MailEnvironment, shared: Mapping[str, Any]
+) -> tuple[CompiledText, str]:
+    """A text with the edition's values put in, and what of it every mail shows."""
+    tree = bind_shared(parse(compiled, environment), shared, html=bool(environment.autoescape))
+    always = always_shown(tree)
+    return CompiledText(tree, environment, file=compiled.file, origins=compiled.origins), always
 
 
-def _html_template(compiled: Compiled) -> tuple[CompiledText, bool]:
-    """The HTML template, and whether it puts out quoted-printable by itself."""
+def _html_template(compiled: Compiled, shared: Mapping[str, Any]) -> tuple[CompiledText, bool, str]:
+    """The HTML template, whether it puts out quoted-printable by itself, and what every mail shows."""
     environment = MailEnvironment(html=True, finalize=QuotedValues(refuse_empty))
-    encoded = encode_constants(environment.parse(compiled.source))
-    if encoded is None:
-        return _compiled(compiled, MailEnvironment(html=True)), False
-    return CompiledText(encoded, environment, file=compiled.file, origins=compiled.origins), True
+    tree = bind_shared(parse(compiled, environment), shared, html=True)
+    always = always_shown(tree)
+    if not can_encode_constants(tree):
+        whole, always = _bound(compiled, MailEnvironment(html=True), shared)
+        return whole, False, always
+    text = CompiledText(encode_constants(tree), environment, file=compiled.file, origins=compiled.origins)
+    return text, True, always

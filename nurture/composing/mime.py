@@ -99,16 +99,19 @@ class _Encode(NodeTransformer):
         return nodes.TemplateData(quoted_value(node.data), lineno=node.lineno)
 
 
-def encode_constants(template: nodes.Template) -> nodes.Template | None:
-    """``template`` with its constant text encoded once, or nothing where that could change the result.
+def can_encode_constants(template: nodes.Template) -> bool:
+    """Whether constant text of ``template`` may be encoded once.
 
     Set blocks, macros, call and filter blocks and recursive loops capture
     output as a value; with them each body is encoded whole.
     """
     inspect = _Inspect()
     inspect.visit(template)
-    if inspect.captures:
-        return None
+    return not inspect.captures
+
+
+def encode_constants(template: nodes.Template) -> nodes.Template:
+    """``template`` with its constant text as quoted-printable pieces; it is changed in place."""
     encoded: nodes.Template = _Encode().visit(template)
     return encoded
 
@@ -151,4 +154,3 @@ _RELATED_TYPE = (
 _ENCODING = b"Content-Transfer-Encoding: quoted-printable\r\n\r\n"
 _PLAIN_HEAD = b"Content-Type: text/plain; charset=utf-8\r\n" + _ENCODING
 _HTML_HEAD = b"Content-Type: text/html; charset=utf-8\r\n" + _ENCODING
-HTML_START = _HTML_HEAD

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jinja2 import meta, nodes
 
-from nurture.composing.compile import Compiled
+from nurture.composing.compile import Compiled, parse
 from nurture.composing.environment import MailEnvironment
 from nurture.composing.lint import did_you_mean
 from nurture.composing.marks import place_of_line
@@ -17,12 +17,12 @@ NAMES = frozenset(
 
 def used_names(compiled: Compiled) -> set[str]:
     """The names that ``compiled`` takes from its context."""
-    return set(meta.find_undeclared_variables(MailEnvironment(html=True).parse(compiled.source)))
+    return set(meta.find_undeclared_variables(parse(compiled, MailEnvironment(html=True))))
 
 
 def used_attributes(compiled: Compiled) -> set[str]:
     """Every attribute name that ``compiled`` asks for, of whatever."""
-    tree = MailEnvironment(html=True).parse(compiled.source)
+    tree = parse(compiled, MailEnvironment(html=True))
     plain = {node.attr for node in tree.find_all(nodes.Getattr)}
     keys = {node.arg.value for node in tree.find_all(nodes.Getitem) if isinstance(node.arg, nodes.Const)}
     return plain | {key for key in keys if isinstance(key, str)}
@@ -30,7 +30,7 @@ def used_attributes(compiled: Compiled) -> set[str]:
 
 def unknown_names(compiled: Compiled) -> list[Problem]:
     """A problem for every name that no mail knows, at its place."""
-    tree = MailEnvironment(html=True).parse(compiled.source)
+    tree = parse(compiled, MailEnvironment(html=True))
     unknown = meta.find_undeclared_variables(tree) - NAMES
     problems = []
     for name in sorted(unknown):

@@ -57,7 +57,8 @@ def moved_mark(before: str, after: str) -> str:
 
 
 def _marks_as_comments(html: str) -> str:
-    out, end = [], 0
+    out: list[str] = []
+    end = 0
     for match in _MARKUP.finditer(html):
         out += (MARK.sub(r"<!--\g<0>-->", html[end : match.start()]), match[0])
         end = match.end()
@@ -86,7 +87,8 @@ def _with_table_bodies(html: str) -> str:
             tables[-1] = (start, True, add)
             if add:
                 inserts.append((start, "<tbody>"))
-    out, end = [], 0
+    out: list[str] = []
+    end = 0
     for position, text in sorted(inserts, key=lambda insert: insert[0]):
         out += (html[end:position], text)
         end = position

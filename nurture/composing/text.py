@@ -12,13 +12,15 @@ from html.parser import HTMLParser
 
 _SKIPPED = frozenset({"head", "style", "script", "title", "template", "noscript"})
 _BLOCKS = frozenset(
-    "address article blockquote body center div dl dd dt figure figcaption footer form h1 h2 h3 h4 h5 h6 header hr html "
-    "li main nav ol p pre section table tbody td tfoot th thead tr ul".split()
+    "address article blockquote body center div dl dd dt figure figcaption footer form h1 h2 h3 h4 h5 h6 header hr "
+    "html li main nav ol p pre section table tbody td tfoot th thead tr ul".split()
 )
 _SPACED = frozenset("blockquote h1 h2 h3 h4 h5 h6 hr ol p pre table ul".split())
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _HIDDEN = re.compile(r"display\s*:\s*none", re.IGNORECASE)
 _INVISIBLE = re.compile("[\u00ad\u034f\u200b-\u200d\u2060\ufeff]")
+_LINK = re.compile(" <([^<>\\s]+)>")
+CELL = "\ue000"  # private use; parts the cells of a row until the values are in
 _BLANKS = re.compile(r"[ \t\r\n\f\u00a0]+")
 
 
@@ -28,13 +30,32 @@ def html_to_text(html: str) -> str:
     parser.feed(html)
     parser.close()
     parser.end_line()
-    return tidy("\n".join(parser.lines))
+    return "\n".join(parser.lines).strip() + "\n"
 
 
 def tidy(text: str) -> str:
-    """No blanks at line ends, at most one empty line in a row, none around; ends with a line end."""
-    text = re.sub(r"[ \t]+\n", "\n", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    """What a text part looks like once its values are in.
+
+    No blanks at line ends, at most one empty line in a row, none around; no
+    link whose address says nothing new; ends with a line end.
+    """
+    text = _LINK.sub(_link, text.replace("\r\n", "\n").replace("\r", "\n"))
+    lines = [_cells(line) if CELL in line else line.rstrip() for line in text.split("\n")]
+    text = "\n".join(lines)
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text.strip() + "\n"
+
+
+def _link(match: re.Match[str]) -> str:
+    """A link after its label, unless it is a number to call or the label itself."""
+    address = match[1]
+    told = address.startswith("tel:") or match.string.endswith(address.removeprefix("mailto:"), 0, match.start())
+    return "" if told else match[0]
+
+
+def _cells(line: str) -> str:
+    return " | ".join(cell.strip() for cell in line.split(CELL) if cell.strip())
 
 
 class _Converter(HTMLParser):
@@ -59,8 +80,8 @@ class _Converter(HTMLParser):
             return
         data_cell = tag in ("td", "th") and self.tables and self.tables[-1]
         if data_cell:
-            if self.line.strip():
-                self.line = self.line.rstrip() + " | "
+            if self.line:
+                self.line += CELL
         elif tag in _BLOCKS:
             self.end_line(blank=tag in _SPACED)
         self.start(tag, values)

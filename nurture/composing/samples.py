@@ -1,0 +1,65 @@
+"""Made-up readers and values with which templates are tried out."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from nurture.composing.recipient import recipient_values
+from nurture.news.item import NewsItem
+from nurture.vocabulary import Category, NewsKind
+
+HOSTILE = "{{ 7*7 }} {% raw %} <script>alert(1)</script> \"'&\r\nBcc: x@example.com\u2028\u202e😀"
+_LONG = "x" * 300
+
+
+def sample_readers() -> dict[str, dict[str, Any]]:
+    """Template values by a name for messages: everything known, only an address, hostile."""
+    full = {
+        "title": "Dr.",
+        "first_name": "Maria",
+        "last_name": "Lee",
+        "role": "Orthopedic surgeon",
+        "phone": "555-0199",
+        "language": "en",
+        "country": "US",
+        "address": "maria.lee@example.com",
+        "categories": sorted(Category),
+        "tags": ["vip"],
+        "organization": {"name": "Example Orthopedics", "city": "Salem", "region": "OR", "owner": ""},
+    }
+    hostile: dict[str, Any] = {name: HOSTILE for name in ("first_name", "role", "phone", "language", "country")}
+    hostile |= {"last_name": _LONG, "address": "hostile@example.com", "tags": [HOSTILE], "categories": [HOSTILE]}
+    hostile["organization"] = {"name": HOSTILE, "city": _LONG, "site": "javascript:alert(1)"}
+    return {
+        "a contact with everything": recipient_values(full),
+        "a contact with only an address": recipient_values({"address": "only@example.com"}),
+        "a contact with hostile values": recipient_values(hostile),
+    }
+
+
+def sample_news(today: date) -> tuple[NewsItem, ...]:
+    """Items to try out where the workspace has none that fit; one with all, one with the least."""
+    words = {"title": "A sample title", "summary": "A sample summary.", "html": "<p>Sample <b>news</b>.</p>"}
+    most = NewsItem(
+        "file:sample", NewsKind.FILE, **words, text="Sample news.", date=today, tags=("sample",), link="https://example.com/"
+    )
+    least = NewsItem("file:least", NewsKind.FILE, **words, text="Sample news.", date=today)
+    return most, least
+
+
+class SampleValue(str):
+    """Stands for any campaign value of a template that no campaign uses: a text, a date, a mapping, a list."""
+
+    __slots__ = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        """Another sample for a name, so that ``values.button.url`` works."""
+        return SampleValue(self) if isinstance(key, str) else super().__getitem__(key)
+
+
+class SampleValues(dict[str, Any]):
+    """Campaign values that has every name."""
+
+    def __missing__(self, key: str) -> SampleValue:
+        return SampleValue("2026-12-01")
