@@ -93,12 +93,19 @@ def edition_key(campaign: Campaign, occurrence: Occurrence) -> str:
 
 
 def due_occurrences(
-    campaign: Campaign, history: History, *, zone: ZoneInfo, openings: Openings, now: datetime
+    campaign: Campaign,
+    history: History,
+    *,
+    zone: ZoneInfo,
+    openings: Openings,
+    now: datetime,
+    until: datetime | None = None,
 ) -> Iterator[Due]:
     """What has come and has no edition yet, oldest first.
 
     ``openings`` are the campaign's delivery windows in the clinic's ``zone``;
-    a window that never opens plans nothing.
+    a window that never opens plans nothing. With ``until``, which lies ahead,
+    also what will come, judged as it will stand then if nothing changes.
     """
     if campaign.schedule is None or not history.versions:
         return
@@ -106,7 +113,7 @@ def due_occurrences(
     start = max(_in_force_since(history.versions), history.since)
     lost_from = max(_watched_until(history.versions), history.since)
     moment = timedelta(microseconds=1)
-    for found in occurrences(campaign.schedule, zone=zone, after=min(start, lost_from) - moment, until=now):
+    for found in occurrences(campaign.schedule, zone=zone, after=min(start, lost_from) - moment, until=until or now):
         key = edition_key(campaign, found)
         span = openings.span(found.at, zone)
         if key in made or span is None:
@@ -116,7 +123,7 @@ def due_occurrences(
             words = "its file was changed after its time, before anybody could plan it"
             yield Due(found, key, span[1], Decision.MISS, EditionReason.EDITED, words)
         else:
-            yield _decide(found, key, span[1], campaign.schedule, history, now)
+            yield _decide(found, key, span[1], campaign.schedule, history, max(now, found.at))
 
 
 def _decide(

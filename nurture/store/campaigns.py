@@ -149,7 +149,7 @@ def resume(connection: Connection, campaign: str) -> bool:
 def paused_campaigns(connection: Connection) -> dict[str, datetime]:
     """Since when each paused campaign is paused (UTC); the key `ALL` stands for all."""
     rows = connection.execute(sa.select(campaign_control.c.campaign, campaign_control.c.paused_at))
-    return {campaign: paused_at for campaign, paused_at in rows}
+    return dict(rows.tuples().all())
 
 
 def paused_since(paused: Mapping[str, datetime], campaign: str) -> datetime | None:

@@ -6,28 +6,43 @@ All of it is about one mode. Lists of ids may have a few thousand entries.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from nurture.store.contacts import PersonRow
 from nurture.store.schema import contact, delivery, edition
 from nurture.vocabulary import WAITING_STATES, DeliveryState, Intent, Mode
 
 _ARRIVED = (DeliveryState.SENT, DeliveryState.UNCERTAIN)
 
 
-def present_addresses(connection: Connection, contact_ids: Sequence[int]) -> dict[int, tuple[str, str, str | None]]:
-    """Address, its hash and its domain of the contacts that are neither archived nor erased.
+def present_people(connection: Connection, people: Sequence[PersonRow]) -> list[PersonRow]:
+    """Those of the people who are still neither archived nor erased, with the address they have now.
 
-    On PostgreSQL they stay so until the end of the transaction: an erasure
-    waits, and finds the rows that were written meanwhile.
+    Inside a write transaction they stay so until its end: on PostgreSQL an
+    erasure waits, and then finds the rows that were written meanwhile.
     """
     query = sa.select(contact.c.id, contact.c.address, contact.c.address_hash, contact.c.domain).where(
-        contact.c.id.in_(contact_ids), contact.c.archived_at.is_(None), contact.c.erased_at.is_(None)
+        contact.c.id.in_([person.id for person in people]),
+        contact.c.archived_at.is_(None),
+        contact.c.erased_at.is_(None),
     )
-    rows = connection.execute(query.with_for_update(read=True))
-    return {row.id: (row.address, row.address_hash, row.domain) for row in rows}
+    now = {row[0]: row for row in connection.execute(query.with_for_update(read=True))}
+    return [
+        person
+        if now[person.id].address_hash == person.address_hash
+        else replace(
+            person,
+            address=now[person.id].address,
+            address_hash=now[person.id].address_hash,
+            domain=now[person.id].domain,
+        )
+        for person in people
+        if person.id in now
+    ]
 
 
 def addresses_taken(connection: Connection, edition_id: int, address_hashes: Sequence[str]) -> set[str]:
@@ -94,4 +109,4 @@ def gives_since_ask(
         )
         .group_by(delivery.c.organization_id)
     )
-    return {organization_id: count for organization_id, count in connection.execute(gives)}
+    return dict(connection.execute(gives).tuples().all())

@@ -1,0 +1,272 @@
+"""Making editions: once each, filled page by page, then ready for the workers.
+
+Uniqueness by (mode, campaign, occurrence) and by (edition, contact) lets any
+number of planners work at once. A page is written by the one who holds the
+edition's row and moves ``planned_through``; the others leave those people out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from types import ModuleType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
+
+from nurture.store import events
+from nurture.store.editions import EditionId, EditionRow, get, lock
+from nurture.store.schema import delivery, delivery_news, edition, edition_content
+from nurture.vocabulary import (
+    CampaignKind,
+    Category,
+    DeliveryState,
+    EditionReason,
+    EditionState,
+    EventKind,
+    Intent,
+    Mode,
+    SkipReason,
+)
+
+PAGE_ROWS = 1000  # deliveries in one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class NewEdition:
+    """What an edition is made of. Instants are UTC; ``news_ids`` None: it carries no news."""
+
+    id: EditionId
+    mode: Mode
+    kind: CampaignKind
+    topic: str
+    intent: Intent | None
+    sender: str
+    due_at: datetime
+    expires_at: datetime
+    campaign_digest: str
+    news_ids: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDelivery:
+    """One person who is meant. ``reason`` None: queued, else skipped. Instants are UTC."""
+
+    contact_id: int
+    organization_id: int | None
+    address: str
+    address_hash: str
+    domain: str | None
+    variant: Category
+    reason: SkipReason | None
+    consent_mask: int
+    not_before: datetime
+    not_after: datetime
+    news: tuple[str, ...] = ()
+
+
+def content_digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of the canonical JSON, in hex."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def create(connection: Connection, new: NewEdition, content: Mapping[str, Any], *, now: datetime) -> EditionRow | None:
+    """Make an edition in state ``planning`` together with its content; None if it is there already."""
+    digest = _keep_content(connection, content, now)
+    return _create(connection, new, {"state": EditionState.PLANNING, "content_digest": digest, "created_at": now})
+
+
+def record_missed(connection: Connection, new: NewEdition, reason: EditionReason, *, now: datetime) -> bool:
+    """Note an edition that will not be made; False if it is there already."""
+    ended = {"planned": 0, "created_at": now, "ready_at": now, "finished_at": now}
+    made = _create(connection, new, {"state": EditionState.MISSED, "reason": reason, **ended})
+    return made is not None
+
+
+def reopen(
+    connection: Connection, edition_id: int, *, new: NewEdition, content: Mapping[str, Any], now: datetime
+) -> EditionRow | None:
+    """Start anew with an edition that went to nobody: missed, or skipped without any row. None: not such a one."""
+    digest = _keep_content(connection, content, now)
+    done = connection.execute(
+        sa.update(edition)
+        .where(
+            edition.c.id == edition_id,
+            edition.c.state.in_([EditionState.MISSED, EditionState.SKIPPED]),
+            edition.c.planned == 0,
+        )
+        .values(
+            **_values(new),
+            state=EditionState.PLANNING,
+            reason=None,
+            planned=None,
+            planned_through=0,
+            content_digest=digest,
+            created_at=now,
+            ready_at=None,
+            finished_at=None,
+        )
+    )
+    return get(connection, edition_id) if done.rowcount else None
+
+
+def forget_missed_after(connection: Connection, *, mode: Mode, now: datetime) -> int:
+    """Take back what was recorded as missed but lies ahead: the clock was wrong. How many."""
+    done = connection.execute(
+        sa.delete(edition).where(edition.c.mode == mode, edition.c.state == EditionState.MISSED, edition.c.due_at > now)
+    )
+    return done.rowcount
+
+
+def has_missed_after(connection: Connection, *, mode: Mode, now: datetime) -> bool:
+    """Whether `forget_missed_after` would find anything."""
+    query = sa.select(edition.c.id).where(
+        edition.c.mode == mode, edition.c.state == EditionState.MISSED, edition.c.due_at > now
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def add_page(
+    connection: Connection, held: EditionRow, page: Sequence[PlannedDelivery], *, through: int, now: datetime
+) -> None:
+    """Write the rows of one page and how far the plan got. ``held`` is from `lock`, in state planning."""
+    dialect = _dialect(connection)
+    rows = [_delivery_values(held, person, now) for person in page]
+    if rows:
+        connection.execute(dialect.insert(delivery).on_conflict_do_nothing(), rows)
+    carried = {person.contact_id: person.news for person in page if person.news and person.reason is None}
+    if carried:
+        written = connection.execute(
+            sa.select(delivery.c.id, delivery.c.contact_id).where(
+                delivery.c.edition_id == held.id,
+                delivery.c.contact_id > held.planned_through,
+                delivery.c.contact_id <= through,
+                delivery.c.state == DeliveryState.QUEUED,
+            )
+        )
+        news = [
+            {"delivery_id": delivery_id, "position": position, "news_id": news_id}
+            for delivery_id, contact_id in written
+            for position, news_id in enumerate(carried.get(contact_id, ()))
+        ]
+        if news:
+            connection.execute(dialect.insert(delivery_news).on_conflict_do_nothing(), news)
+    connection.execute(sa.update(edition).where(edition.c.id == held.id).values(planned_through=through))
+
+
+def make_ready(connection: Connection, edition_id: int, *, skip_if_empty: bool, now: datetime) -> EditionRow:
+    """The last commit of a plan: count the rows, store ``planned``, let the workers in.
+
+    An edition with no row is skipped (``empty_segment``); so is one in which
+    nobody is left and somebody had no news, if ``skip_if_empty``. Whoever comes
+    second changes nothing and gets the edition as it is.
+    """
+    held = lock(connection, edition_id)
+    if held.state is not EditionState.PLANNING:
+        return held
+    counts: dict[str, int] = dict(
+        connection.execute(
+            sa.select(delivery.c.state, sa.func.count())
+            .where(delivery.c.edition_id == edition_id)
+            .group_by(delivery.c.state)
+        )
+        .tuples()
+        .all()
+    )
+    planned, skipped = sum(counts.values()), counts.get(DeliveryState.SKIPPED, 0)
+    state, reason = EditionState.READY, None
+    if planned == 0:
+        state, reason = EditionState.SKIPPED, EditionReason.EMPTY_SEGMENT
+    elif planned == skipped and skip_if_empty and _somebody_had_no_news(connection, edition_id):
+        state, reason = EditionState.SKIPPED, EditionReason.NO_NEWS
+    connection.execute(
+        sa.update(edition)
+        .where(edition.c.id == edition_id)
+        .values(
+            state=state,
+            reason=reason,
+            planned=planned,
+            ready_at=now,
+            finished_at=now if state is EditionState.SKIPPED else None,
+        )
+    )
+    events.record(
+        connection,
+        EventKind.PLANNED if state is EditionState.READY else EventKind.SKIPPED,
+        now,
+        edition_id=edition_id,
+        data={"planned": planned, "skipped": skipped} | ({"reason": reason} if reason else {}),
+        dedupe_key=f"planned:{edition_id}:{held.created_at.isoformat()}",
+    )
+    return get(connection, edition_id)
+
+
+def _keep_content(connection: Connection, content: Mapping[str, Any], now: datetime) -> str:
+    digest = content_digest(content)
+    connection.execute(
+        _dialect(connection)
+        .insert(edition_content)
+        .values(digest=digest, content=dict(content), created_at=now)
+        .on_conflict_do_nothing(index_elements=["digest"])
+    )
+    return digest
+
+
+def _create(connection: Connection, new: NewEdition, values: Mapping[str, Any]) -> EditionRow | None:
+    made = connection.execute(
+        _dialect(connection)
+        .insert(edition)
+        .values({**_values(new), **values})
+        .on_conflict_do_nothing(index_elements=["mode", "campaign", "occurrence"])
+        .returning(edition.c.id)
+    ).scalar_one_or_none()
+    return None if made is None else get(connection, made)
+
+
+def _values(new: NewEdition) -> dict[str, Any]:
+    values = {field.name: getattr(new, field.name) for field in fields(new) if field.name not in ("id", "news_ids")}
+    news_ids = sa.null() if new.news_ids is None else list(new.news_ids)
+    return values | {"campaign": new.id.campaign, "occurrence": new.id.occurrence, "news_ids": news_ids}
+
+
+def _delivery_values(held: EditionRow, person: PlannedDelivery, now: datetime) -> dict[str, Any]:
+    queued = person.reason is None
+    return {
+        "mode": held.mode,
+        "edition_id": held.id,
+        "campaign": held.campaign,
+        "contact_id": person.contact_id,
+        "organization_id": person.organization_id,
+        # only a mail that may leave takes the address; see the table
+        "recipient_key": person.address_hash if queued else f"{person.reason}:{person.contact_id}",
+        "address": person.address,
+        "domain": person.domain,
+        "variant": person.variant,
+        "state": DeliveryState.QUEUED if queued else DeliveryState.SKIPPED,
+        "reason": person.reason,
+        "consent_mask": person.consent_mask,
+        "not_before": person.not_before,
+        "not_after": person.not_after,
+        "next_attempt_at": person.not_before,
+        "created_at": now,
+        "settled_at": None if queued else now,
+    }
+
+
+def _somebody_had_no_news(connection: Connection, edition_id: int) -> bool:
+    found = connection.scalar(
+        sa.select(delivery.c.id)
+        .where(delivery.c.edition_id == edition_id, delivery.c.reason == SkipReason.NO_NEWS)
+        .limit(1)
+    )
+    return found is not None
+
+
+def _dialect(connection: Connection) -> ModuleType:
+    return postgresql if connection.dialect.name == "postgresql" else sqlite
