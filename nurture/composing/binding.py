@@ -52,7 +52,7 @@ class _Bind(NodeTransformer):
                 parts.append(part)
         return nodes.Output(parts, lineno=node.lineno)
 
-    def _look_up(self, node: nodes.Node) -> Any:
+    def _look_up(self, node: nodes.Node) -> object:
         """The value of ``name.name.name`` in what is shared; None for anything else."""
         if isinstance(node, nodes.Name):
             return self._shared.get(node.name)

@@ -50,5 +50,3 @@ def markdown_html(text: str) -> str:
     markdown = MarkdownIt("commonmark", {"html": False, "linkify": True, "typographer": False})
     markdown.enable(["table", "linkify"]).disable("image")
     return str(markdown.render(text))
-
-

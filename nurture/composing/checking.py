@@ -51,7 +51,9 @@ def examine_templates(workspace: Workspace, news: Sequence[NewsItem]) -> Examina
     for name in template_names(workspace.root):
         if name not in used:
             _examine_template(found, workspace, name)
-    found.warnings += [Problem("nurture.yaml", 0, 0, f"brand: {words}") for words in weak_contrasts(workspace.settings.brand)]
+    found.warnings += [
+        Problem("nurture.yaml", 0, 0, f"brand: {words}") for words in weak_contrasts(workspace.settings.brand)
+    ]
     found.problems = sorted(set(found.problems))
     found.warnings = sorted(set(found.warnings))
     return found
@@ -97,9 +99,7 @@ def _examine_template(found: Examination, workspace: Workspace, name: str) -> No
     items = sample_news(_DATE.date())
     try:
         template = compile_template(workspace.root, name)
-        content = prepare(
-            workspace, "sample", campaign, template, lines={}, news=items, day=_day(), occurrence=_day()
-        )
+        content = prepare(workspace, "sample", campaign, template, lines={}, news=items, day=_day(), occurrence=_day())
         content = replace(content, shared={**content.shared, "values": SampleValues()})
         composer = Composer(content)
     except ComposeError as error:
@@ -147,5 +147,3 @@ def _groups(ids: list[str], size: int) -> list[tuple[str, ...]]:
 
 def _day() -> str:
     return date(2026, 12, 1).isoformat()
-
-

@@ -23,8 +23,8 @@ from nurture.composing.text import html_to_text
 from nurture.errors import ComposeError
 
 _MOVED = (
-    "near here the HTML breaks the rules of nesting (for example a <div> in a <p>, a link in a link, text between table "
-    "rows), so mail programs would show something else than what is written"
+    "near here the HTML breaks the rules of nesting (for example a <div> in a <p>, a link in a link, text between "
+    "table rows), so mail programs would show something else than what is written"
 )
 _POSITION = re.compile(r"at position (\d+):(\d+)")
 
@@ -71,7 +71,10 @@ def compile_template(root: Path, name: str, *, language: str = "en") -> Compiled
     lost = [mark for mark in marks.missing_in(html) if mark.number not in findings.default_marks]
     if lost:
         raise ComposeError(
-            [mark.place.problem(f"MJML dropped {mark.token}: here it needs fixed text that it can read") for mark in lost]
+            [
+                mark.place.problem(f"MJML dropped {mark.token}: here it needs fixed text that it can read")
+                for mark in lost
+            ]
         )
     if moved := moved_mark(plain, html):
         raise ComposeError([marks.in_text(moved)[0].place.problem(_MOVED)])

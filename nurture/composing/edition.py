@@ -162,7 +162,9 @@ def _lines(file: Path) -> dict[str, int]:
 def _css(template: CompiledTemplate, shared: Mapping[str, Any]) -> str:
     """The template's own rules, for HTML that comes in as a value."""
     css = template.css
-    return CompiledText(css.source, MailEnvironment(html=False), file=css.file, origins=css.origins).render(dict(shared))
+    return CompiledText(css.source, MailEnvironment(html=False), file=css.file, origins=css.origins).render(
+        dict(shared)
+    )
 
 
 class _Images:
@@ -204,7 +206,10 @@ def _item(item: NewsItem, images: _Images | None, css: str) -> dict[str, Any]:
         place = Place(item.file or item.id, 0, 0)
         source = images.add(item.image.path, place) if images else item.image.path
         kept["image"] = {"src": source, "alt": item.image.alt}
-    words: dict[str, NewsItem | NewsVariant] = {"": item, **{category.value: variant for category, variant in item.variants.items()}}
+    words: dict[str, NewsItem | NewsVariant] = {
+        "": item,
+        **{category.value: variant for category, variant in item.variants.items()},
+    }
     kept["words"] = {
         category: {
             "title": part.title,

@@ -6,6 +6,8 @@ Values are only ever data; nothing that comes from a contact or a feed is
 parsed as a template.
 """
 
+# ruff: noqa: ANN401 - templates hand over anything
+
 from __future__ import annotations
 
 import re
@@ -25,16 +27,64 @@ from nurture.errors import ComposeError, Problem, RenderError
 MAX_RANGE = 1000
 MAX_TEXT = 2 * 1024 * 1024
 _MAX_PIECES = 100_000
-_FILTERS = (
-    "abs capitalize count d default e escape first float groupby int join last length list lower map max min reject "
-    "rejectattr replace reverse round select selectattr sort string striptags sum title trim truncate unique upper "
-    "urlencode wordcount"
-).split()
+_FILTERS = [
+    "abs",
+    "capitalize",
+    "count",
+    "d",
+    "default",
+    "e",
+    "escape",
+    "first",
+    "float",
+    "groupby",
+    "int",
+    "join",
+    "last",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "reject",
+    "rejectattr",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "selectattr",
+    "sort",
+    "string",
+    "striptags",
+    "sum",
+    "title",
+    "trim",
+    "truncate",
+    "unique",
+    "upper",
+    "urlencode",
+    "wordcount",
+]
 _METHODS: Mapping[type, frozenset[str]] = {
-    str: frozenset("lower upper title capitalize strip lstrip rstrip startswith endswith split replace".split()),
-    dict: frozenset("get items keys values".split()),
-    list: frozenset("index count".split()),
-    tuple: frozenset("index count".split()),
+    str: frozenset(
+        [
+            "lower",
+            "upper",
+            "title",
+            "capitalize",
+            "strip",
+            "lstrip",
+            "rstrip",
+            "startswith",
+            "endswith",
+            "split",
+            "replace",
+        ]
+    ),
+    dict: frozenset(["get", "items", "keys", "values"]),
+    list: frozenset(["index", "count"]),
+    tuple: frozenset(["index", "count"]),
 }
 
 
@@ -154,8 +204,21 @@ def _range(*arguments: int) -> range:
     return numbers
 
 
-_MONTHS = "January February March April May June July August September October November December".split()
-_WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+_WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 _DATE_PART = re.compile(r"%(-?[A-Za-z%])")
 
 

@@ -37,10 +37,12 @@ _ATTRIBUTE = re.compile(r"""([^\s=/"']+)(?:\s*=\s*("[^"]*"|'[^']*'|[^\s"'=<>]+))
 _REMOTE_FONT = re.compile(r"@import\b|@font-face\b", re.IGNORECASE)
 _REMOTE_CSS = re.compile(r"url\(\s*['\"]?\s*(?:https?:)?//", re.IGNORECASE)
 _REMOTE = re.compile(r"(?:[a-z][a-z0-9+.-]*:|//)", re.IGNORECASE)
-_REFUSED_HTML = frozenset("script link iframe object embed form input button base style video audio".split())
-_OPENING = frozenset("if for macro call filter with autoescape".split())
+_REFUSED_HTML = frozenset(
+    ["script", "link", "iframe", "object", "embed", "form", "input", "button", "base", "style", "video", "audio"]
+)
+_OPENING = frozenset(["if", "for", "macro", "call", "filter", "with", "autoescape"])
 _MULTIPLYING = frozenset({"for", "macro", "call"})
-_NO_JINJA_IN = frozenset("mjml mj-head mj-attributes mj-accordion mj-navbar mj-social".split())
+_NO_JINJA_IN = frozenset(["mjml", "mj-head", "mj-attributes", "mj-accordion", "mj-navbar", "mj-social"])
 
 
 @dataclass(slots=True)

@@ -27,11 +27,11 @@ _BEGINNINGS = {
 }
 _REFUSED = {
     "raw": "`{% raw %}` does not work here; write `{{ '{{' }}` for braces",
-    "include": "`{% include %}` does not work in mails; use `<mj-include path=\"...\" />`",
+    "include": '`{% include %}` does not work in mails; use `<mj-include path="..." />`',
     "import": "`{% import %}` does not work in mails; define the macro in an included partial",
     "from": "`{% from %}` does not work in mails; define the macro in an included partial",
-    "extends": "`{% extends %}` does not work in mails; use `<mj-include path=\"...\" />`",
-    "block": "`{% block %}` does not work in mails; use `<mj-include path=\"...\" />`",
+    "extends": '`{% extends %}` does not work in mails; use `<mj-include path="..." />`',
+    "block": '`{% block %}` does not work in mails; use `<mj-include path="..." />`',
 }
 
 

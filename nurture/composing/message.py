@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -18,6 +18,7 @@ from nurture.composing.compile import Compiled, parse
 from nurture.composing.edition import EditionContent, image_words
 from nurture.composing.environment import CompiledText, MailEnvironment, refuse_empty
 from nurture.composing.gates import Gates
+from nurture.composing.images import MAX_IMAGES
 from nurture.composing.mime import (
     EncodedImage,
     QuotedValues,
@@ -29,7 +30,6 @@ from nurture.composing.mime import (
     quoted_printable,
     quoted_value,
 )
-from nurture.composing.images import MAX_IMAGES
 from nurture.composing.recipient import Recipient, full_name
 from nurture.composing.text import tidy
 from nurture.errors import Problem, RenderError
@@ -149,7 +149,7 @@ class Composer:
             text_items.append({**rest, **words, "html": words["text"]})
         return html_items, text_items
 
-    def _images_in(self, html: str, news: list[dict[str, Any]], decoded: Any) -> list[EncodedImage]:
+    def _images_in(self, html: str, news: list[dict[str, Any]], decoded: Callable[[], str]) -> list[EncodedImage]:
         """The images that this mail shows."""
         words = list(self._always)
         for word in dict.fromkeys((*self._often, *image_words(news))):
@@ -204,9 +204,7 @@ class _EditionHead:
         ).encode("utf-8")
 
 
-def _bound(
-    compiled: Compiled, environment: MailEnvironment, shared: Mapping[str, Any]
-) -> tuple[CompiledText, str]:
+def _bound(compiled: Compiled, environment: MailEnvironment, shared: Mapping[str, Any]) -> tuple[CompiledText, str]:
     """A text with the edition's values put in, and what of it every mail shows."""
     tree = bind_shared(parse(compiled, environment), shared, html=bool(environment.autoescape))
     always = always_shown(tree)

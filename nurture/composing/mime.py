@@ -132,11 +132,8 @@ def image_part(word: str, kind: str, data: bytes, name: str) -> EncodedImage:
 
 def assemble(head: bytes, text: bytes, html: bytes, images: Sequence[EncodedImage]) -> bytes:
     """The whole mail from its header fields and its encoded parts; ends with CRLF."""
-    alternative = _ALTERNATIVE_TYPE
-    if images:
-        body = [_RELATED_TYPE, b"\r\n--", _RELATED, b"\r\n", alternative]
-    else:
-        body = [alternative]
+    body = [_RELATED_TYPE, b"\r\n--", _RELATED, b"\r\n"] if images else []
+    body.append(_ALTERNATIVE_TYPE)
     body += [b"\r\n--", _ALTERNATIVE, b"\r\n", _PLAIN_HEAD, text, b"\r\n--", _ALTERNATIVE, b"\r\n", _HTML_HEAD, html]
     body += [b"\r\n--", _ALTERNATIVE, b"--\r\n"]
     for image in images:

@@ -14,7 +14,10 @@ _BACKGROUND = (
     "background-color background-url background-repeat background-size background-position background-position-x "
     "background-position-y"
 )
-_ICONS = "icon-align icon-width icon-height icon-wrapped-url icon-wrapped-alt icon-unwrapped-url icon-unwrapped-alt icon-position"
+_ICONS = (
+    "icon-align icon-width icon-height icon-wrapped-url icon-wrapped-alt icon-unwrapped-url icon-unwrapped-alt "
+    "icon-position"
+)
 _BOX = "container-background-color"
 
 _CONTENT = "mj-accordion mj-button mj-divider mj-image mj-navbar mj-raw mj-social mj-spacer mj-table mj-text"
@@ -41,10 +44,21 @@ CHILDREN: dict[str, frozenset[str]] = {
 
 # tags whose content is HTML or text; no MJML tag may stand in them
 ENDING_TAGS = frozenset(
-    "mj-accordion-text mj-accordion-title mj-button mj-navbar-link mj-preview mj-raw mj-social-element mj-style "
-    "mj-table mj-text mj-title".split()
+    [
+        "mj-accordion-text",
+        "mj-accordion-title",
+        "mj-button",
+        "mj-navbar-link",
+        "mj-preview",
+        "mj-raw",
+        "mj-social-element",
+        "mj-style",
+        "mj-table",
+        "mj-text",
+        "mj-title",
+    ]
 )
-EMPTY_TAGS = frozenset("mj-all mj-breakpoint mj-class mj-divider mj-image mj-spacer".split())
+EMPTY_TAGS = frozenset(["mj-all", "mj-breakpoint", "mj-class", "mj-divider", "mj-image", "mj-spacer"])
 
 ATTRIBUTES: dict[str, frozenset[str]] = {
     tag: frozenset(attributes.split())
@@ -68,8 +82,8 @@ ATTRIBUTES: dict[str, frozenset[str]] = {
         "inner-background-color inner-padding inner-padding-top inner-padding-right inner-padding-bottom "
         "inner-padding-left mode vertical-align width align css-class",
         "mj-text": f"align {_FONT} {_BOX} height {_PADDING} vertical-align css-class",
-        "mj-button": f"align background-color {_BORDER} {_FONT} {_BOX} {_LINK} height inner-padding {_PADDING} text-align "
-        "vertical-align width css-class",
+        "mj-button": f"align background-color {_BORDER} {_FONT} {_BOX} {_LINK} height inner-padding {_PADDING} "
+        "text-align vertical-align width css-class",
         "mj-image": f"align alt {_BORDER} {_BOX} fluid-on-mobile font-size height href max-height name {_PADDING} rel "
         "sizes src srcset target title usemap width css-class",
         "mj-divider": f"align border-color border-style border-width {_BOX} {_PADDING} width css-class",
@@ -85,8 +99,8 @@ ATTRIBUTES: dict[str, frozenset[str]] = {
         "ico-line-height ico-open ico-padding ico-padding-top ico-padding-right ico-padding-bottom ico-padding-left "
         "ico-text-decoration ico-text-transform css-class",
         "mj-navbar-link": f"{_FONT} {_LINK} {_PADDING} css-class",
-        "mj-social": f"align border-radius {_BOX} {_FONT} icon-height icon-padding icon-size inner-padding mode {_PADDING} "
-        "table-layout text-padding vertical-align css-class",
+        "mj-social": f"align border-radius {_BOX} {_FONT} icon-height icon-padding icon-size inner-padding mode "
+        f"{_PADDING} table-layout text-padding vertical-align css-class",
         "mj-social-element": f"align alt background-color border-radius {_FONT} {_LINK} icon-height icon-padding "
         f"icon-position icon-size {_PADDING} sizes src srcset text-padding vertical-align css-class",
     }.items()
@@ -106,4 +120,6 @@ REFUSED_TAGS = {
 }
 
 # HTML elements without an end tag (HTML 13.1.2)
-VOID_TAGS = frozenset("area base br col embed hr img input link meta source track wbr".split())
+VOID_TAGS = frozenset(
+    ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]
+)

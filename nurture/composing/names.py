@@ -11,7 +11,22 @@ from nurture.composing.marks import place_of_line
 from nurture.errors import Problem
 
 NAMES = frozenset(
-    "contact organization clinic brand sender signer news values body campaign edition subject preheader links".split()
+    [
+        "contact",
+        "organization",
+        "clinic",
+        "brand",
+        "sender",
+        "signer",
+        "news",
+        "values",
+        "body",
+        "campaign",
+        "edition",
+        "subject",
+        "preheader",
+        "links",
+    ]
 )
 
 

@@ -13,7 +13,25 @@ from nurture.vocabulary import Category
 _CONTACT = ("title", "first_name", "last_name", "role", "phone", "language", "country", "address", "discharged_on")
 _ORGANIZATION = ("name", "owner", "phone", "site", "city", "region", "postal_code", "country")
 # forms of address that go before a last name; anything else ("MD", "PT, DPT") does not
-_TITLES = frozenset("dr prof professor mr mrs ms miss mx rev reverend sr coach judge sir dame".split())
+_TITLES = frozenset(
+    [
+        "dr",
+        "prof",
+        "professor",
+        "mr",
+        "mrs",
+        "ms",
+        "miss",
+        "mx",
+        "rev",
+        "reverend",
+        "sr",
+        "coach",
+        "judge",
+        "sir",
+        "dame",
+    ]
+)
 _MAX_GREETING = 60
 
 
@@ -70,7 +88,7 @@ def full_name(contact: Mapping[str, Any]) -> str:
     return " ".join(str(part) for part in parts if part)
 
 
-def _get(row: object, name: str) -> Any:
+def _get(row: object, name: str) -> Any:  # noqa: ANN401 - columns have any type
     return row.get(name) if isinstance(row, Mapping) else getattr(row, name, None)
 
 
@@ -84,7 +102,7 @@ def _attributes(row: object) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value not in (None, "", [], {})}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Any:  # noqa: ANN401 - JSON
     """As JSON keeps it; text on one line."""
     if isinstance(value, str):
         return clean_text(value)

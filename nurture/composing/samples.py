@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -28,7 +29,7 @@ def sample_readers() -> dict[str, dict[str, Any]]:
         "tags": ["vip"],
         "organization": {"name": "Example Orthopedics", "city": "Salem", "region": "OR", "owner": ""},
     }
-    hostile: dict[str, Any] = {name: HOSTILE for name in ("first_name", "role", "phone", "language", "country")}
+    hostile: dict[str, Any] = dict.fromkeys(("first_name", "role", "phone", "language", "country"), HOSTILE)
     hostile |= {"last_name": _LONG, "address": "hostile@example.com", "tags": [HOSTILE], "categories": [HOSTILE]}
     hostile["organization"] = {"name": HOSTILE, "city": _LONG, "site": "javascript:alert(1)"}
     return {
@@ -40,11 +41,10 @@ def sample_readers() -> dict[str, dict[str, Any]]:
 
 def sample_news(today: date) -> tuple[NewsItem, ...]:
     """Items to try out where the workspace has none that fit; one with all, one with the least."""
-    words = {"title": "A sample title", "summary": "A sample summary.", "html": "<p>Sample <b>news</b>.</p>"}
-    most = NewsItem(
-        "file:sample", NewsKind.FILE, **words, text="Sample news.", date=today, tags=("sample",), link="https://example.com/"
+    least = NewsItem(
+        "file:least", NewsKind.FILE, "A sample title", "A sample summary.", "<p>Sample.</p>", "Sample.", date=today
     )
-    least = NewsItem("file:least", NewsKind.FILE, **words, text="Sample news.", date=today)
+    most = replace(least, id="file:most", tags=("sample",), link="https://example.com/")
     return most, least
 
 
@@ -53,7 +53,7 @@ class SampleValue(str):
 
     __slots__ = ()
 
-    def __getitem__(self, key: Any) -> Any:
+    def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - text by index, sample by name
         """Another sample for a name, so that ``values.button.url`` works."""
         return SampleValue(self) if isinstance(key, str) else super().__getitem__(key)
 

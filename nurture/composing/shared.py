@@ -49,7 +49,7 @@ def shared_values(
     return shared
 
 
-def without_empty(value: Any) -> Any:
+def without_empty(value: Any) -> Any:  # noqa: ANN401 - JSON
     """``value`` without nulls and empty texts in its mappings; they count as missing."""
     if isinstance(value, Mapping):
         return {str(key): without_empty(part) for key, part in value.items() if part not in (None, "")}
