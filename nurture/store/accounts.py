@@ -1,0 +1,164 @@
+"""Counting every mail from three sides: what was planned, what the rows say, what servers answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from nurture.store.schema import attempt, delivery, edition
+from nurture.vocabulary import AttemptOutcome, DeliveryState, EditionState, Mode
+
+# RFC 5321 4.2.1: 2yz is a positive completion, here the one after the body.
+_ACCEPTED = sa.and_(attempt.c.outcome == AttemptOutcome.SENT, attempt.c.code.between(200, 299))
+_UNANSWERED = sa.or_(attempt.c.outcome.is_(None), attempt.c.outcome == AttemptOutcome.UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class EditionRow:
+    """An edition, and the number that was stored when it was planned (None: not planned completely)."""
+
+    id: int
+    campaign: str
+    occurrence: str
+    state: str  # an EditionState, unless the row is damaged
+    reason: str | None
+    due_at: datetime
+    planned: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryGroup:
+    """How many deliveries of an edition are alike, and the first of them.
+
+    ``accepts`` counts each one's attempts that were answered with a 2xx after
+    the body. The flags tell what should never be: ``misfiled`` rows carry
+    another mode or campaign than their edition, ``unexplained`` ones are
+    skipped without a reason, ``nameless`` ones are sent without a Message-ID.
+    """
+
+    edition_id: int
+    state: str  # a DeliveryState, unless the row is damaged
+    accepts: int
+    misfiled: bool
+    unexplained: bool
+    nameless: bool
+    count: int
+    first_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MailBounds:
+    """How many mails a delivery put into the world: at least ``accepted``, with ``unanswered`` ones perhaps more."""
+
+    message_id: str
+    delivery_id: int
+    edition_id: int
+    accepted: int
+    unanswered: int
+
+
+def editions(connection: Connection, *, mode: Mode, edition_id: int | None = None) -> tuple[EditionRow, ...]:
+    """The editions of a mode, or one of them, the latest first."""
+    query = sa.select(edition).where(edition.c.mode == mode).order_by(edition.c.due_at.desc(), edition.c.id.desc())
+    if edition_id is not None:
+        query = query.where(edition.c.id == edition_id)
+    return tuple(
+        EditionRow(
+            id=row.id,
+            campaign=row.campaign,
+            occurrence=row.occurrence,
+            state=row.state,
+            reason=row.reason,
+            due_at=row.due_at,
+            planned=row.planned,
+        )
+        for row in connection.execute(query)
+    )
+
+
+def delivery_groups(connection: Connection, *, mode: Mode, edition_id: int | None = None) -> tuple[DeliveryGroup, ...]:
+    """Every delivery of these editions, counted once, in groups of like ones."""
+    accepts = (
+        sa.select(sa.func.count())
+        .select_from(attempt)
+        .where(attempt.c.delivery_id == delivery.c.id, _ACCEPTED)
+        .correlate(delivery)
+        .scalar_subquery()
+    )
+    rows = (
+        sa.select(
+            delivery.c.id,
+            delivery.c.edition_id,
+            delivery.c.state,
+            accepts.label("accepts"),
+            sa.or_(delivery.c.mode != edition.c.mode, delivery.c.campaign != edition.c.campaign).label("misfiled"),
+            sa.and_(delivery.c.state == DeliveryState.SKIPPED, delivery.c.reason.is_(None)).label("unexplained"),
+            sa.and_(delivery.c.state == DeliveryState.SENT, delivery.c.message_id.is_(None)).label("nameless"),
+        )
+        .join_from(delivery, edition, delivery.c.edition_id == edition.c.id)
+        .where(edition.c.mode == mode)
+    )
+    if edition_id is not None:
+        rows = rows.where(edition.c.id == edition_id)
+    each = rows.subquery()
+    keys = (each.c.edition_id, each.c.state, each.c.accepts, each.c.misfiled, each.c.unexplained, each.c.nameless)
+    query = sa.select(*keys, sa.func.count().label("deliveries"), sa.func.min(each.c.id).label("first_id")).group_by(
+        *keys
+    )
+    return tuple(
+        DeliveryGroup(
+            edition_id=row.edition_id,
+            state=row.state,
+            accepts=row.accepts,
+            misfiled=bool(row.misfiled),
+            unexplained=bool(row.unexplained),
+            nameless=bool(row.nameless),
+            count=row.deliveries,
+            first_id=row.first_id,
+        )
+        for row in connection.execute(query)
+    )
+
+
+def mail_bounds(connection: Connection, *, mode: Mode, edition_id: int | None = None) -> Iterator[MailBounds]:
+    """For every delivery that was ever tried: how many mails there may be, from its attempts. Flat memory."""
+    query = (
+        sa.select(
+            delivery.c.message_id,
+            delivery.c.id,
+            delivery.c.edition_id,
+            sa.func.sum(sa.case((_ACCEPTED, 1), else_=0)).label("accepted"),
+            sa.func.sum(sa.case((_UNANSWERED, 1), else_=0)).label("unanswered"),
+        )
+        .join_from(delivery, attempt, attempt.c.delivery_id == delivery.c.id)
+        .where(delivery.c.mode == mode, delivery.c.message_id.is_not(None))
+        .group_by(delivery.c.id)
+        .order_by(delivery.c.id)
+    )
+    if edition_id is not None:
+        query = query.where(delivery.c.edition_id == edition_id)
+    for row in connection.execute(query.execution_options(yield_per=1000)):
+        yield MailBounds(row.message_id, row.id, row.edition_id, row.accepted, row.unanswered)
+
+
+def open_editions(connection: Connection, *, mode: Mode, limit: int = 20) -> tuple[EditionRow, ...]:
+    """Editions that are being planned or sent, the earliest due first."""
+    query = (
+        sa.select(edition.c.id)
+        .where(edition.c.mode == mode, edition.c.state.in_([EditionState.PLANNING, EditionState.READY]))
+        .order_by(edition.c.due_at, edition.c.id)
+        .limit(limit)
+    )
+    return tuple(
+        row for number in connection.scalars(query) for row in editions(connection, mode=mode, edition_id=number)
+    )
+
+
+def state_counts(connection: Connection, *, mode: Mode) -> dict[DeliveryState, int]:
+    """How many deliveries are in each state; states without any are left out."""
+    query = sa.select(delivery.c.state, sa.func.count()).where(delivery.c.mode == mode).group_by(delivery.c.state)
+    return {DeliveryState(state): count for state, count in connection.execute(query).tuples()}
