@@ -3,14 +3,15 @@
 RFC 5321 4.5.4.1 asks for growing pauses over 4 to 5 days. News that is days
 old helps nobody, so a delivery is retried only as long as its edition may be
 late: until the later of its own window's end (``not_after``) and the
-edition's end (due + ``late``), and never longer than five days. A retry past
-the window's hours is moved to the next open hour by the caller.
+edition's end (due + ``late``), never longer than five days, and only in the
+reader's open hours.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 FIRST_PAUSE = timedelta(minutes=5)
@@ -75,18 +76,15 @@ def next_attempt(
     expires_at: datetime,
     spread: float,
     text: str = "",
+    opens: Callable[[datetime], datetime] = lambda instant: instant,
 ) -> datetime | None:
     """When to try a refused delivery again; None: its time is used up.
 
-    ``tries`` counts the one that just ended. The last try comes right at the
-    end of the time, if the pause would lead past it.
+    ``tries`` counts the one that just ended. ``opens`` gives the first instant
+    from another on in which the reader may be mailed.
     """
-    end = min(max(not_after, expires_at), not_before + GIVE_UP)
-    when = now + backoff(tries, spread=spread, text=text)
-    if when <= end:
-        return when
-    advised = advised_pause(text) or timedelta()
-    return end if end - now >= max(FIRST_PAUSE, advised) else None
+    when = opens(now + backoff(tries, spread=spread, text=text))
+    return when if when <= min(max(not_after, expires_at), not_before + GIVE_UP) else None
 
 
 def sender_pause(stops: int, *, outage: bool, text: str = "") -> timedelta:

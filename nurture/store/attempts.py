@@ -238,14 +238,25 @@ def _settle_refusal(
     return refused if moved else Refusal(None, "another worker has it")
 
 
-def requeue(connection: sa.Connection, claimed: ClaimedDelivery, *, owner: str, now: datetime) -> bool:
-    """Give an unmarked row back to the queue, due at once and uncounted; False if it is not ours any more."""
+def requeue(
+    connection: sa.Connection,
+    claimed: ClaimedDelivery,
+    *,
+    owner: str,
+    now: datetime,
+    until: datetime | None = None,
+) -> bool:
+    """Give an unmarked row back to the queue, uncounted, due at once or at ``until``.
+
+    False if it is not ours any more.
+    """
     moved = move(
         connection,
         DeliveryState.SENDING,
         DeliveryState.QUEUED,
         now,
         where=_ours(claimed, owner) & delivery.c.marked_at.is_(None),
+        values={"next_attempt_at": until} if until else None,
     )
     end_open(connection, [row.id for row in moved], AttemptOutcome.ABANDONED, now)
     return bool(moved)

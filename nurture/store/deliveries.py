@@ -14,7 +14,6 @@ from nurture.store.events import DeliveryKey
 from nurture.store.schema import campaign_control, delivery, delivery_news, edition
 from nurture.store.transitions import move
 from nurture.vocabulary import (
-    WAITING_STATES,
     AttemptOutcome,
     Category,
     DeliveryState,
@@ -138,8 +137,14 @@ def _claimed(connection: sa.Connection, ids: list[int]) -> tuple[ClaimedDelivery
     )
 
 
+def owners_in_hand(connection: sa.Connection) -> tuple[str, ...]:
+    """Everybody in whose name a delivery is being sent, alive or dead."""
+    owners = connection.execute(sa.select(delivery.c.owner).where(delivery.c.state == DeliveryState.SENDING).distinct())
+    return tuple(owner for owner in owners.scalars() if owner)
+
+
 def recover(connection: sa.Connection, owners: Collection[str], now: datetime) -> Recovered:
-    """Take back the rows of owners that are proven dead.
+    """Take back the rows of owners that are proven dead, or of a worker that has nothing in hand.
 
     What was not marked goes back to the queue; what was marked may have
     arrived, so it becomes uncertain and stays so until somebody knows.
@@ -152,7 +157,7 @@ def recover(connection: sa.Connection, owners: Collection[str], now: datetime) -
         now,
         where=held & delivery.c.marked_at.is_(None),
         event=EventKind.REQUEUED,
-        data={"reason": "its worker died before the body went out"},
+        data={"reason": "given up before the body went out"},
     )
     attempts.end_open(connection, [row.id for row in unmarked], AttemptOutcome.ABANDONED, now)
     marked = move(
@@ -166,19 +171,6 @@ def recover(connection: sa.Connection, owners: Collection[str], now: datetime) -
     )
     attempts.end_open(connection, [row.id for row in marked], AttemptOutcome.UNCERTAIN, now)
     return Recovered(len(unmarked), len(marked))
-
-
-def release(connection: sa.Connection, owner: str, *, keep: Collection[int], now: datetime) -> int:
-    """Give back this worker's own unmarked rows, except those in ``keep``; how many."""
-    given = move(
-        connection,
-        DeliveryState.SENDING,
-        DeliveryState.QUEUED,
-        now,
-        where=(delivery.c.owner == owner) & delivery.c.marked_at.is_(None) & delivery.c.id.not_in(list(keep)),
-    )
-    attempts.end_open(connection, [row.id for row in given], AttemptOutcome.ABANDONED, now)
-    return len(given)
 
 
 def _some(mode: Mode, state: DeliveryState, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
@@ -195,15 +187,18 @@ def expire(connection: sa.Connection, *, mode: Mode, now: datetime) -> int:
     return count
 
 
+def _canceled_edition() -> sa.ColumnElement[bool]:
+    return sa.exists().where(edition.c.id == delivery.c.edition_id, edition.c.state == EditionState.CANCELED)
+
+
 def cancel_leftovers(connection: sa.Connection, *, mode: Mode, now: datetime) -> int:
     """Rows that came back to the queue after their edition was canceled; how many, up to 2,000."""
-    dead = sa.exists().where(edition.c.id == delivery.c.edition_id, edition.c.state == EditionState.CANCELED)
     gone = move(
         connection,
         DeliveryState.QUEUED,
         DeliveryState.CANCELED,
         now,
-        where=_some(mode, DeliveryState.QUEUED, dead),
+        where=_some(mode, DeliveryState.QUEUED, _canceled_edition()),
         values={"reason": "the edition was canceled"},
     )
     return len(gone)
@@ -261,15 +256,6 @@ def retry_failed(connection: sa.Connection, edition_id: int, now: datetime) -> i
     return len(queued)
 
 
-def drained_editions(connection: sa.Connection, *, mode: Mode) -> tuple[int, ...]:
-    """Ready editions in which no delivery waits any more."""
-    waits = sa.exists().where(delivery.c.edition_id == edition.c.id, delivery.c.state.in_(WAITING_STATES))
-    found = connection.execute(
-        sa.select(edition.c.id).where(edition.c.mode == mode, edition.c.state == EditionState.READY, ~waits)
-    )
-    return tuple(found.scalars())
-
-
 def uncertain_count(connection: sa.Connection, *, mode: Mode) -> int:
     """How many deliveries somebody must decide about."""
     return connection.execute(
@@ -277,3 +263,13 @@ def uncertain_count(connection: sa.Connection, *, mode: Mode) -> int:
         .select_from(delivery)
         .where(delivery.c.mode == mode, delivery.c.state == DeliveryState.UNCERTAIN)
     ).scalar_one()
+
+
+def upkeep_due(connection: sa.Connection, *, mode: Mode, now: datetime) -> bool:
+    """Whether `expire` or `cancel_leftovers` would find something."""
+    waiting = delivery.c.state.in_([DeliveryState.QUEUED, DeliveryState.HELD])
+    query = sa.select(
+        sa.exists().where(delivery.c.mode == mode, waiting, _too_late(now))
+        | sa.exists().where(delivery.c.mode == mode, delivery.c.state == DeliveryState.QUEUED, _canceled_edition())
+    )
+    return bool(connection.execute(query).scalar_one())

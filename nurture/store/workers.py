@@ -8,7 +8,7 @@ matters. On SQLite the caller knows by OS locks who lives; see
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -44,8 +44,9 @@ def register(connection: sa.Connection, owner: str, *, host: str, process: int, 
 
 
 def renew(connection: sa.Connection, owner: str, now: datetime) -> None:
-    """The process lives: its lease starts anew."""
-    connection.execute(sa.update(worker).where(worker.c.owner == owner).values(seen_at=_present(connection, now)))
+    """The process lives: its lease starts anew, even if somebody took it for dead."""
+    present = _present(connection, now)
+    connection.execute(sa.update(worker).where(worker.c.owner == owner).values(seen_at=present, ended_at=None))
 
 
 def end(connection: sa.Connection, owner: str, now: datetime) -> None:
@@ -63,11 +64,13 @@ def not_ended(connection: sa.Connection) -> Sequence[WorkerRow]:
     return [WorkerRow(**row) for row in rows.mappings()]
 
 
-def lapsed(connection: sa.Connection, lease: timedelta = LEASE) -> Sequence[str]:
-    """PostgreSQL only: owners that did not end and whose lease is over by the database's clock."""
+def lapsed(connection: sa.Connection, owners: Collection[str], lease: timedelta = LEASE) -> tuple[str, ...]:
+    """PostgreSQL only: which of these owners have no running lease by the database's clock."""
     limit = sa.func.clock_timestamp() - sa.bindparam("lease", lease, sa.Interval())
-    return list(
-        connection.execute(
-            sa.select(worker.c.owner).where(worker.c.ended_at.is_(None), worker.c.seen_at < limit)
-        ).scalars()
+    alive = connection.execute(
+        sa.select(worker.c.owner).where(
+            worker.c.owner.in_(list(owners)), worker.c.ended_at.is_(None), worker.c.seen_at >= limit
+        )
     )
+    living = set(alive.scalars())
+    return tuple(owner for owner in owners if owner not in living)

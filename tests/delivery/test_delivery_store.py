@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 import sqlalchemy as sa
 
-from nurture.store import Store, attempts, deliveries
+from nurture.store import Store, attempts, deliveries, editions
 from nurture.store.attempts import Attempt, AttemptEnd, ClaimedDelivery
 from nurture.store.gate import Refusal
 from nurture.store.schema import campaign_control, consent, contact, delivery, edition, suppression
@@ -299,11 +299,10 @@ def test_cancel_and_retry_by_hand(make_outbox: MakeOutbox) -> None:
     outbox.set(held, state="held")
     with outbox.store.write() as connection:
         assert deliveries.cancel(connection, outbox.edition_id, NOW) == 2
-        assert deliveries.drained_editions(connection, mode=Mode.LIVE) == (outbox.edition_id,)
-        connection.execute(sa.update(edition).values(state="finished"))
+        assert editions.finish_drained(connection, mode=Mode.LIVE, now=NOW) == 1
         assert deliveries.retry_failed(connection, outbox.edition_id, NOW + timedelta(days=9)) == 1
         assert connection.execute(sa.select(edition.c.state)).scalar_one() == "ready"
-        assert deliveries.drained_editions(connection, mode=Mode.LIVE) == ()
+        assert editions.finish_drained(connection, mode=Mode.LIVE, now=NOW) == 0
     assert outbox.states == ["queued", "canceled", "canceled"]
     assert outbox.column("attempts")[0] == 0
     assert outbox.column("not_after")[0] > NOW + timedelta(days=9)
@@ -317,11 +316,3 @@ def test_a_row_requeued_under_a_canceled_edition_is_canceled(make_outbox: MakeOu
         assert attempts.requeue(connection, claimed, owner="worker-a", now=NOW)
         assert deliveries.cancel_leftovers(connection, mode=Mode.LIVE, now=NOW) == 1
     assert outbox.states == ["canceled"]
-
-
-def test_release_gives_back_what_is_not_in_hand(make_outbox: MakeOutbox) -> None:
-    outbox = make_outbox(recipients=2)
-    claimed = claim(outbox.store)
-    with outbox.store.write() as connection:
-        assert deliveries.release(connection, "worker-a", keep=[claimed[0].id], now=NOW) == 1
-    assert outbox.states == ["sending", "queued"]

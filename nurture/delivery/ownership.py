@@ -1,0 +1,100 @@
+"""Who delivers, and who is dead.
+
+An owner is one process start. On SQLite it lives while it holds an OS lock on
+its file beside the database: the system lets go of it at any death, also at
+SIGKILL and power loss. On PostgreSQL it lives while its lease in the database
+is renewed, because workers may be on several machines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import socket
+from datetime import datetime
+from pathlib import Path
+
+from nurture.errors import StoreError
+from nurture.store import Store, deliveries, workers
+from nurture.store.engine import Connection
+
+FOLDER = "locks"
+
+
+class Owner:
+    """This process as an owner of rows. Make it with `Owner.register`; end it with `resign`."""
+
+    def __init__(self, name: str, lock: int | None, path: Path | None) -> None:
+        self.name = name
+        self._lock = lock
+        self._path = path
+
+    @classmethod
+    def register(cls, store: Store, now: datetime) -> Owner:
+        """Take a new name, lock its file (SQLite) and write it down."""
+        host = socket.gethostname()
+        name = f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
+        lock = path = None
+        if store.path is not None:
+            path = store.path.parent / FOLDER / f"{name}.lock"
+            lock = _create_locked(path)
+        with store.write() as connection:
+            workers.register(connection, name, host=host, process=os.getpid(), now=now)
+        return cls(name, lock, path)
+
+    def renew(self, connection: Connection, now: datetime) -> None:
+        """Say that this process lives; on PostgreSQL at least every `workers.LEASE` / 3."""
+        workers.renew(connection, self.name, now)
+
+    def resign(self, store: Store, now: datetime) -> None:
+        """End the ownership; rows that are still in this owner's name can be recovered by anybody."""
+        with store.write() as connection:
+            workers.end(connection, self.name, now)
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+
+def dead_owners(connection: Connection, store: Store, *, but: str) -> tuple[str, ...]:
+    """Owners of deliveries in hand that are proven dead; never ``but`` (oneself)."""
+    owners = [owner for owner in deliveries.owners_in_hand(connection) if owner != but]
+    if not owners:
+        return ()
+    if store.path is None:
+        return workers.lapsed(connection, owners)
+    folder = store.path.parent / FOLDER
+    return tuple(owner for owner in owners if not _is_locked(folder / f"{owner}.lock"))
+
+
+def forget(store: Store, owner: str) -> None:
+    """Remove the lock file of an owner whose rows were recovered."""
+    if store.path is not None:
+        (store.path.parent / FOLDER / f"{owner}.lock").unlink(missing_ok=True)
+
+
+def _create_locked(path: Path) -> int:
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise StoreError(f"the lock file {path} cannot be made: {error.strerror}") from error
+    return descriptor
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    with contextlib.closing(os.fdopen(descriptor)):
+        try:
+            # shared: two that ask at the same moment must not take each other for the owner
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
