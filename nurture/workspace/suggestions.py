@@ -12,5 +12,7 @@ def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str
     ``cutoff`` between 0 and 1 says how near it must be.
     """
     folded = {candidate.lower().replace("-", "_"): candidate for candidate in known}
-    near = difflib.get_close_matches(name.lower().replace("-", "_")[:80], folded, n=1, cutoff=cutoff)
+    name = name.lower().replace("-", "_")[:80]
+    near = [candidate for candidate in folded if sorted(candidate) == sorted(name)]  # letters swapped: `tga`
+    near = near or difflib.get_close_matches(name, folded, n=1, cutoff=cutoff)
     return f"; did you mean `{folded[near[0]]}`?" if near else ""
