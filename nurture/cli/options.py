@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from nurture.service.house import House
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -23,7 +27,7 @@ def workspace_folder() -> Path:
     """The clinic's folder: ``--workspace``, else this folder or a parent with nurture.yaml."""
     from nurture.workspace.workspace import find_workspace
 
-    return find_workspace(_workspace[0] if _workspace else Path(os.getcwd()))
+    return find_workspace(_workspace[0] if _workspace else Path.cwd())
 
 
 def confirm(question: str, *, yes: bool) -> None:
@@ -39,3 +43,12 @@ def confirm(question: str, *, yes: bool) -> None:
         raise typer.Exit(2)
     if not typer.confirm(question):
         raise typer.Exit(1)
+
+
+@contextmanager
+def house() -> Iterator[House]:
+    """The chosen clinic, opened for one command."""
+    from nurture.service.house import open_house
+
+    with open_house(workspace_folder()) as opened:
+        yield opened

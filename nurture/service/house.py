@@ -63,8 +63,9 @@ def open_house(root: Path, *, clock: Clock | None = None, create: bool = False) 
     """
     source = WorkspaceSource(root)
     url = database_url(source.current().settings, root)
-    store = create_store(url, root=root) if create else open_store(url, root=root)
+    clock = clock or SystemClock()
+    store = create_store(url, root=root, clock=clock) if create else open_store(url, root=root)
     try:
-        yield House(root, source, store, clock or SystemClock())
+        yield House(root, source, store, clock)
     finally:
         store.close()

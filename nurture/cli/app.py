@@ -1,0 +1,71 @@
+"""The command tree. One module per group of commands; each command calls one use case."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nurture.cli import (
+    campaigns,
+    contacts,
+    control,
+    database,
+    demo,
+    log,
+    news,
+    review,
+    sandbox,
+    segments,
+    sending,
+    workspace,
+)
+from nurture.cli.options import choose_workspace
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Email nurture and newsletters for physical-therapy clinics.",
+    epilog="Start with `nurture demo`, then `nurture init DIR`. Exit codes: 0 done, 1 found problems, 2 cannot run.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from nurture import __version__
+
+        typer.echo(f"nurture {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--workspace", "-w", envvar="NURTURE_WORKSPACE", help="The clinic's folder.", show_default="here or above"
+        ),
+    ] = None,
+    version: Annotated[  # noqa: ARG001 - acts through its callback
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Email nurture and newsletters for physical-therapy clinics."""
+    choose_workspace(folder)
+
+
+workspace.register(app)
+demo.register(app)
+sending.register(app)
+control.register(app)
+review.register(app)
+app.add_typer(log.app, name="log")
+app.add_typer(contacts.app, name="contacts")
+app.add_typer(segments.app, name="segments")
+app.add_typer(news.app, name="news")
+app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(sandbox.app, name="sandbox")
+app.add_typer(database.app, name="db")

@@ -1,0 +1,124 @@
+"""Brakes: ``pause``, ``resume``, ``cancel``, ``retry``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nurture.cli.options import Json, Yes, confirm, house
+from nurture.cli.output import print_json, say
+
+if TYPE_CHECKING:
+    from nurture.service.house import House
+    from nurture.store import Connection
+    from nurture.store.editions import EditionRow
+
+Campaign = Annotated[str | None, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
+All = Annotated[bool, typer.Option("--all", help="All campaigns.")]
+Edition = Annotated[str, typer.Argument(metavar="EDITION", help="For example partner-news@2026-12-01T09:30.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(epilog="Examples: nurture pause partner-news; nurture pause --all")(pause)
+    app.command(epilog="Example: nurture resume partner-news")(resume)
+    app.command(epilog="Example: nurture cancel partner-news@2026-12-01T09:30")(cancel)
+    app.command(epilog="Example: nurture retry partner-news@2026-12-01T09:30 --failed")(retry)
+
+
+def pause(campaign: Campaign = None, *, everything: All = False, as_json: Json = False) -> None:
+    """Stop a campaign (or all) before its next mail; nothing new is planned meanwhile."""
+    import getpass
+
+    from nurture.store import campaigns
+
+    with house() as clinic:
+        name = _name(clinic, campaign, everything=everything)
+        with clinic.store.write() as connection:
+            changed = campaigns.pause(connection, name, by=getpass.getuser(), now=clinic.clock.now())
+    what = "everything" if everything else name
+    if as_json:
+        print_json({"paused": what, "changed": changed})
+    else:
+        say(f"Paused {what}; it bites before the next mail." if changed else f"{what} was paused already.")
+
+
+def resume(campaign: Campaign = None, *, everything: All = False, as_json: Json = False) -> None:
+    """End a pause. `--all` ends the pause of all, not those of single campaigns."""
+    from nurture.store import campaigns
+
+    with house() as clinic:
+        name = _name(clinic, campaign, everything=everything)
+        with clinic.store.write() as connection:
+            changed = campaigns.resume(connection, name)
+            still = campaigns.is_paused(connection, name)
+    what = "everything" if everything else name
+    if as_json:
+        print_json({"resumed": what, "changed": changed, "still_paused": still})
+        return
+    say(f"{what} goes on." if changed else f"{what} was not paused.")
+    if still:
+        say("But all campaigns are paused together: nurture resume --all", style="yellow")
+
+
+def cancel(edition: Edition, *, yes: Yes = False, as_json: Json = False) -> None:
+    """End an edition: what is out is out, what waits is canceled."""
+    from nurture.delivery import control
+
+    with house() as clinic:
+        with clinic.store.read() as connection:
+            found = _edition(connection, edition)
+        confirm(f"Cancel all mail of {found.public_id} that still waits?", yes=yes)
+        count = control.cancel_edition(clinic.store, found.id, now=clinic.clock.now())
+    if as_json:
+        print_json({"edition": str(found.public_id), "canceled": count})
+    else:
+        say(f"Canceled {count} deliveries of {found.public_id}.")
+
+
+def retry(
+    edition: Edition,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="The refused ones (the only kind there is to retry).")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Queue refused mail of an edition again; sent mail is never sent twice."""
+    from nurture.delivery import control
+    from nurture.errors import InputError
+
+    if not failed:
+        raise InputError("say what to retry: nurture retry EDITION --failed")
+    with house() as clinic:
+        with clinic.store.read() as connection:
+            found = _edition(connection, edition)
+        confirm(f"Queue the failed mail of {found.public_id} again?", yes=yes)
+        count = control.retry_failed(clinic.store, found.id, now=clinic.clock.now())
+    if as_json:
+        print_json({"edition": str(found.public_id), "queued": count})
+    else:
+        say(f"Queued {count} deliveries of {found.public_id} again.")
+
+
+def _name(clinic: House, campaign: str | None, *, everything: bool) -> str:
+    from nurture.errors import InputError, NotFoundError
+    from nurture.store.campaigns import ALL
+    from nurture.workspace.suggestions import did_you_mean
+
+    if everything == (campaign is not None):
+        raise InputError("name one campaign, or say --all")
+    if campaign is None:
+        return ALL
+    if campaign not in clinic.workspace.campaigns:
+        raise NotFoundError(f"there is no campaign `{campaign}`{did_you_mean(campaign, clinic.workspace.campaigns)}")
+    return campaign
+
+
+def _edition(connection: Connection, text: str) -> EditionRow:
+    from nurture.reports.log import edition_id
+    from nurture.store import editions, meta
+    from nurture.store.editions import EditionId
+
+    name = EditionId.parse(text)
+    return editions.get(connection, edition_id(connection, str(name), mode=meta.get_mode(connection)))

@@ -1,0 +1,72 @@
+"""``nurture check``: everything the clinic wrote, examined without touching anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from nurture.errors import FilesError, Problem
+from nurture.workspace.privacy import check_privacy
+from nurture.workspace.workspace import Workspace, load_workspace
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignDates:
+    """When a campaign comes: its schedule in words, and its next times in the clinic's zone."""
+
+    campaign: str
+    schedule: str
+    next: tuple[datetime, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What was found. ``problems`` must be mended, ``warnings`` are worth a look."""
+
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    campaigns: tuple[CampaignDates, ...]
+    news: int
+    templates: int
+
+
+def check(root: Path, *, now: datetime) -> CheckReport:
+    """Load every file, render every template in every variant, and look for what should be private.
+
+    Problems in the YAML files hide what builds on them, so then only those are reported.
+    Raises `WorkspaceError` when ``root`` is no workspace.
+    """
+    from nurture.composing.checking import examine_templates, template_names
+    from nurture.news.markdown import load_news
+
+    try:
+        workspace = load_workspace(root)
+        news = load_news(workspace)
+    except FilesError as error:
+        return CheckReport(error.problems, (), (), 0, 0)
+    found = examine_templates(workspace, news)
+    return CheckReport(
+        problems=tuple(sorted({*check_privacy(root, workspace.settings), *found.problems})),
+        warnings=tuple(sorted(found.warnings)),
+        campaigns=tuple(_dates(workspace, now)),
+        news=len(news),
+        templates=len(template_names(root)),
+    )
+
+
+def _dates(workspace: Workspace, now: datetime) -> list[CampaignDates]:
+    from nurture.planning.occurrences import next_occurrences
+
+    zone = ZoneInfo(workspace.settings.clinic.time_zone)
+    dates = []
+    for name, campaign in sorted(workspace.campaigns.items()):
+        if campaign.schedule is None:
+            dates.append(CampaignDates(name, "by hand: nurture send", ()))
+            continue
+        coming = next_occurrences(campaign.schedule, zone=zone, after=now, count=3)
+        dates.append(
+            CampaignDates(name, campaign.schedule.in_words, tuple(found.at.astimezone(zone) for found in coming))
+        )
+    return dates

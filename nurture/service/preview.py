@@ -1,0 +1,97 @@
+"""``nurture preview``: the exact mail that one person would get from a campaign now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from nurture.composing.edition import prepare_edition
+from nurture.composing.headers import new_message_id
+from nurture.composing.message import ComposedMessage, Composer
+from nurture.composing.recipient import Recipient, recipient_values
+from nurture.errors import InputError, NotFoundError
+from nurture.news.catalogue import all_news
+from nurture.news.item import NewsItem
+from nurture.planning.occurrences import NOMINAL_FORMAT
+from nurture.planning.selection import Selection, items_for
+from nurture.service.house import House
+from nurture.store import Connection, meta
+from nurture.store.contacts import PersonRow, people_by_address
+from nurture.store.plans import PlannedDelivery
+from nurture.vocabulary import SkipReason
+from nurture.workspace.suggestions import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The mail, as bytes and as a page for a browser; ``left_out`` says why the person would not get it."""
+
+    campaign: str
+    address: str
+    message: ComposedMessage
+    page: str
+    left_out: SkipReason | None
+
+
+def preview(house: House, campaign: str, *, address: str | None = None) -> Preview:
+    """Compose the mail of ``campaign`` for the contact with ``address``, else for the first who would get it.
+
+    Raises `NotFoundError` for an unknown campaign or address, `InputError` when
+    nobody matches or there is no news to show, `ComposeError` when the mail
+    cannot be composed. Writes nothing to the database.
+    """
+    workspace = house.workspace
+    found = workspace.campaigns.get(campaign)
+    if found is None:
+        raise NotFoundError(f"there is no campaign `{campaign}`{did_you_mean(campaign, workspace.campaigns)}")
+    now, zone = house.clock.now(), ZoneInfo(workspace.settings.clinic.time_zone)
+    with house.store.read() as connection:
+        items = items_for(found, all_news(connection, workspace), at=now, zone=zone)
+        mode = meta.get_mode(connection)
+        selection = Selection(workspace, campaign, mode=mode, at=now, now=now, items=items)
+        person, planned = _reader(connection, selection, address, campaign)
+    if found.content.news is not None and not items:
+        raise InputError(f"{campaign} has no news to carry now; `nurture news` shows what there is")
+    content = prepare_edition(workspace, campaign, news=items, occurrence=now.astimezone(zone).strftime(NOMINAL_FORMAT))
+    composer = Composer(content)
+    message = composer.compose(
+        Recipient(
+            delivery_id=0,
+            message_id=new_message_id(content.shared["sender"]["address"]),
+            date=now,
+            address=planned.address,
+            variant=planned.variant,
+            values=recipient_values(person),
+            # who has seen everything, or may not be written to, still gets something to look at
+            news_ids=planned.news or _newest(items, found.content.news.max if found.content.news else 0),
+        )
+    )
+    return Preview(campaign, planned.address, message, composer.browser_html(message), planned.reason)
+
+
+def _newest(items: Sequence[NewsItem], count: int) -> tuple[str, ...]:
+    return tuple(item.id for item in items[:count])
+
+
+def _reader(
+    connection: Connection, selection: Selection, address: str | None, campaign: str
+) -> tuple[PersonRow, PlannedDelivery]:
+    if address is not None:
+        people = list(people_by_address(connection, [address.strip().casefold()]).values())
+        if not people:
+            raise NotFoundError(f"there is no contact with the address {address}; `nurture contacts list` shows them all")
+        return people[0], _planned(connection, selection, people)[0]
+    first: tuple[PersonRow, PlannedDelivery] | None = None
+    for page in selection.pages(connection):
+        for person, planned in zip(page, _planned(connection, selection, page), strict=True):
+            if planned.reason is None:
+                return person, planned
+            first = first or (person, planned)
+    if first is None:
+        raise InputError(f"nobody matches the `to:` of {campaign}; see `nurture segments show {campaign}`")
+    return first
+
+
+def _planned(connection: Connection, selection: Selection, people: list[PersonRow]) -> list[PlannedDelivery]:
+    return selection.choose(people, selection.facts(connection, people, edition_id=None))

@@ -1,0 +1,39 @@
+"""A mail that was sent, composed again byte for byte from what the database keeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nurture.composing.edition import EditionContent
+from nurture.composing.message import ComposedMessage, Composer
+from nurture.composing.recipient import Recipient
+from nurture.service.house import House
+from nurture.store import editions
+
+if TYPE_CHECKING:
+    from nurture.store.log import DeliveryHistory
+
+
+def as_sent(house: House, history: DeliveryHistory) -> ComposedMessage | None:
+    """The exact mail of a delivery; None before it was composed, or after its contact was erased.
+
+    The edition keeps its content and the delivery its values, Message-ID and
+    Date, so nothing that changed since can change the result.
+    """
+    row = history.delivery
+    if row.message_id is None or history.message_date is None or history.values is None or row.address is None:
+        return None
+    with house.store.read() as connection:
+        content = editions.content_of(connection, row.edition_id)
+    if not content:
+        return None
+    recipient = Recipient(
+        delivery_id=row.id,
+        message_id=row.message_id,
+        date=history.message_date,
+        address=row.address,
+        variant=row.variant,
+        values=history.values,
+        news_ids=history.news_ids,
+    )
+    return Composer(EditionContent.from_json(content)).compose(recipient)

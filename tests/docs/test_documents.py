@@ -1,0 +1,83 @@
+"""The documents say what the program does: generated pages are fresh, links lead somewhere, commands exist."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+COMMAND = re.compile(r"(?:^|[`$(]\s*)nurture ((?:[a-z]+[ -]?)+)", re.MULTILINE)
+
+
+def names_of(paths):
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+def test_generated_documents_are_fresh():
+    done = subprocess.run(
+        [sys.executable, "scripts/write_docs.py", "--check"], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names_of(DOCUMENTS))
+def test_links_lead_somewhere(document):
+    text = document.read_text(encoding="utf-8")
+    for target in LINK.findall(text):
+        if target.startswith(("http://", "https://", "mailto:")):
+            continue
+        file, _, anchor = target.partition("#")
+        path = (document.parent / file) if file else document
+        assert path.exists(), f"{document.name} links to {target}, which is not there"
+        if anchor and path.suffix == ".md":
+            assert anchor in anchors(path), f"{document.name} links to {target}, but there is no such heading"
+
+
+def anchors(path):
+    headings = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9 _-]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.fixture(scope="module")
+def commands():
+    sys.path.insert(0, str(ROOT / "scripts"))
+    try:
+        import write_docs
+    finally:
+        sys.path.pop(0)
+    return {name for name, _ in write_docs.walk_commands()} | write_docs.groups()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=names_of(DOCUMENTS))
+def test_every_command_in_a_document_exists(document, commands):
+    known_first = {name.split()[0] for name in commands}
+    code = re.findall(r"`(nurture [^`]+)`", text := document.read_text(encoding="utf-8"))
+    code += re.findall(r"^(?:\$ )?(nurture [^\n]+)$", "\n".join(re.findall(r"```[a-z]*\n(.*?)```", text, re.DOTALL)), re.MULTILINE)
+    for line in code:
+        words = line.split()[1:]
+        if words[0].startswith("-") or words[0] in ("…", "DIR"):
+            continue
+        assert words[0] in known_first, f"{document.name}: `{line}` is no command"
+        if words[0] in {name.split()[0] for name in commands if " " in name} and len(words) > 1 and words[1].isalpha():
+            name = " ".join(words[:2])
+            assert name in commands or words[1].isupper(), f"{document.name}: `{line}` is no command"
+
+
+def test_the_two_commands_are_in_the_readme():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "make demo" in text
+    assert "make test" in text
+
+
+def test_documents_name_no_machine():
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    for name in filter(None, tracked.split("\0")):
+        path = ROOT / name
+        if path.suffix in (".md", ".py", ".toml", ".yaml", ".sh", ".txt", ".mjml") and path.exists():
+            text = path.read_text(encoding="utf-8")
+            assert "files.pythonhosted" + ".org" not in text, f"{name} names a package registry"
+            assert "pypi" + ".org/simple" not in text, f"{name} names a package registry"
