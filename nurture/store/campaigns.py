@@ -136,8 +136,9 @@ def pause(connection: Connection, campaign: str, *, by: str, now: datetime) -> b
         dialect.insert(campaign_control)
         .values(campaign=campaign, paused_at=now, paused_by=by)
         .on_conflict_do_nothing(index_elements=["campaign"])
+        .returning(campaign_control.c.campaign)
     )
-    return done.rowcount > 0
+    return done.first() is not None
 
 
 def resume(connection: Connection, campaign: str) -> bool:
@@ -149,7 +150,7 @@ def resume(connection: Connection, campaign: str) -> bool:
 def paused_campaigns(connection: Connection) -> dict[str, datetime]:
     """Since when each paused campaign is paused (UTC); the key `ALL` stands for all."""
     rows = connection.execute(sa.select(campaign_control.c.campaign, campaign_control.c.paused_at))
-    return dict(rows.tuples().all())
+    return {row[0]: row[1] for row in rows}
 
 
 def paused_since(paused: Mapping[str, datetime], campaign: str) -> datetime | None:

@@ -46,8 +46,9 @@ def record(
             dedupe_key=dedupe_key,
         )
         .on_conflict_do_nothing(index_elements=["dedupe_key"])
+        .returning(event.c.id)  # on PostgreSQL rowcount tells nothing for an INSERT
     )
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(statement).first() is not None
 
 
 def record_many(

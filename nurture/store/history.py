@@ -67,7 +67,12 @@ def last_received(
         delivery.c.mode == mode,
         sa.or_(
             sa.and_(settled >= since, delivery.c.state.in_(_ARRIVED)),
-            sa.and_(settled.is_(None), delivery.c.state.in_(WAITING_STATES)),
+            sa.and_(
+                settled.is_(None),
+                delivery.c.state.in_(WAITING_STATES),
+                # one whose time went by will expire
+                sa.or_(delivery.c.not_after >= now, delivery.c.state == DeliveryState.SENDING),
+            ),
         ),
     )
     if but is not None:
@@ -109,4 +114,4 @@ def gives_since_ask(
         )
         .group_by(delivery.c.organization_id)
     )
-    return dict(connection.execute(gives).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(gives)}

@@ -170,15 +170,12 @@ def make_ready(connection: Connection, edition_id: int, *, skip_if_empty: bool, 
     held = lock(connection, edition_id)
     if held.state is not EditionState.PLANNING:
         return held
-    counts: dict[str, int] = dict(
-        connection.execute(
-            sa.select(delivery.c.state, sa.func.count())
-            .where(delivery.c.edition_id == edition_id)
-            .group_by(delivery.c.state)
-        )
-        .tuples()
-        .all()
+    found = connection.execute(
+        sa.select(delivery.c.state, sa.func.count())
+        .where(delivery.c.edition_id == edition_id)
+        .group_by(delivery.c.state)
     )
+    counts: dict[str, int] = {row[0]: row[1] for row in found}
     planned, skipped = sum(counts.values()), counts.get(DeliveryState.SKIPPED, 0)
     state, reason = EditionState.READY, None
     if planned == 0:
