@@ -13,6 +13,7 @@ import fcntl
 import os
 import secrets
 import socket
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -68,6 +69,15 @@ def dead_owners(connection: Connection, store: Store, *, but: str) -> tuple[str,
         return workers.lapsed(connection, owners)
     folder = store.path.parent / FOLDER
     return tuple(owner for owner in owners if not _is_locked(folder / f"{owner}.lock"))
+
+
+def living(connection: Connection, store: Store, owners: Collection[str]) -> tuple[str, ...]:
+    """Those of the owners that live: they hold their lock (SQLite) or their lease runs (PostgreSQL)."""
+    if store.path is None:
+        lapsed = workers.lapsed(connection, owners)
+        return tuple(owner for owner in owners if owner not in lapsed)
+    folder = store.path.parent / FOLDER
+    return tuple(owner for owner in owners if _is_locked(folder / f"{owner}.lock"))
 
 
 def forget(store: Store, owner: str) -> None:

@@ -93,6 +93,14 @@ def count_people(connection: Connection, where: sa.ColumnElement[bool]) -> int:
     return connection.scalar(sa.select(sa.func.count()).select_from(contact).where(ACTIVE, where)) or 0
 
 
+def matches(connection: Connection, contact_id: int, where: sa.ColumnElement[bool]) -> bool:
+    """Whether the condition holds for one contact, archived or not."""
+    return (
+        connection.scalar(sa.select(sa.literal(1)).select_from(contact).where(contact.c.id == contact_id, where))
+        is not None
+    )
+
+
 def people_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, PersonRow]:
     """The contacts with these ids, archived and erased ones too. At most a few thousand at once."""
     return _find(connection, contact.c.id.in_(ids))
