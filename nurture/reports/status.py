@@ -1,0 +1,135 @@
+"""How the house stands: is the loop alive, what comes next, what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from nurture.delivery.ownership import living
+from nurture.planning.due import Decision, Due
+from nurture.planning.outlook import look
+from nurture.store import Store, alerts, campaigns, jobs, meta, workers
+from nurture.store.accounts import state_counts
+from nurture.store.alerts import Alert
+from nurture.store.editions import EditionRow, list_editions
+from nurture.store.jobs import JobRun
+from nurture.store.workers import WorkerRow
+from nurture.vocabulary import WAITING_STATES, DeliveryState, EditionState, Mode
+from nurture.workspace.workspace import Workspace
+
+# The loop says that it lives every 30 seconds; silent for so long, it hangs.
+SILENT = timedelta(minutes=3)
+_LOOK_AHEAD = timedelta(days=400)
+
+
+@dataclass(frozen=True, slots=True)
+class LoopStatus:
+    """A process that plans and delivers; ``silent_for`` counts from its last sign of life."""
+
+    owner: str
+    host: str
+    process: int
+    started_at: datetime
+    seen_at: datetime
+    silent_for: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class NextEdition:
+    """An edition that comes; ``words`` say what keeps it back, "" if nothing does."""
+
+    edition: str
+    at: datetime
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The house at one moment. ``paused`` has the campaigns and since when; "*" stands for all.
+
+    ``under_way`` are editions that are being planned or sent. ``troubles`` are
+    in words; if there are any, a person is needed.
+    """
+
+    mode: Mode
+    now: datetime
+    loops: tuple[LoopStatus, ...]
+    jobs: tuple[JobRun, ...]
+    under_way: tuple[EditionRow, ...]
+    next_editions: tuple[NextEdition, ...]
+    alerts: tuple[Alert, ...]
+    waiting: int
+    uncertain: int
+    paused: Mapping[str, datetime]
+    troubles: tuple[str, ...]
+
+    @property
+    def trouble(self) -> bool:
+        """Whether `nurture status` ends with exit code 1."""
+        return bool(self.troubles)
+
+
+def status(store: Store, workspace: Workspace, *, now: datetime, next_editions: int = 10) -> Status:
+    """Look at everything once, in one snapshot."""
+    with store.read() as connection:
+        mode = meta.get_mode(connection)
+        running = workers.not_ended(connection)
+        alive = set(living(connection, store, [row.owner for row in running]))
+        runs = jobs.job_runs(connection)
+        open_alerts = alerts.open_alerts(connection)
+        counts = state_counts(connection, mode=mode)
+        paused = campaigns.paused_campaigns(connection)
+        under_way = list_editions(connection, mode=mode, states=[EditionState.PLANNING, EditionState.READY])
+        coming = look(connection, workspace, now=now).due(until=now + _LOOK_AHEAD)
+    loops = tuple(_loop(row, now) for row in running if row.owner in alive)
+    uncertain = counts.get(DeliveryState.UNCERTAIN, 0)
+    return Status(
+        mode=mode,
+        now=now,
+        loops=loops,
+        jobs=runs,
+        under_way=under_way,
+        next_editions=tuple(_coming(coming)[:next_editions]),
+        alerts=open_alerts,
+        waiting=sum(counts.get(state, 0) for state in WAITING_STATES),
+        uncertain=uncertain,
+        paused=paused,
+        troubles=tuple(troubles(loops, runs, open_alerts, uncertain=uncertain)),
+    )
+
+
+def troubles(
+    loops: Sequence[LoopStatus], runs: Sequence[JobRun], open_alerts: Sequence[Alert], *, uncertain: int
+) -> Iterable[str]:
+    """What needs a person, in words. Pure."""
+    if not loops:
+        yield "no loop is running, so nothing is planned or sent: start it with `nurture run`"
+    elif all(loop.silent_for > SILENT for loop in loops):
+        minutes = min(loop.silent_for for loop in loops) // timedelta(minutes=1)
+        yield f"the loop hangs: no sign of life for {minutes} minutes; end process {loops[0].process} and start it anew"
+    told = {alert.subject for alert in open_alerts}
+    for run in runs:
+        if run.error is not None and run.job not in told:
+            yield f"the job {run.job} failed: {run.error}"
+    for alert in open_alerts:
+        yield f"{alert.kind.replace('_', ' ')} ({alert.subject}): {alert.message}"
+    if uncertain:
+        are = "1 delivery is" if uncertain == 1 else f"{uncertain} deliveries are"
+        yield f"{are} uncertain, handed over without an answer: nurture log --state uncertain"
+
+
+def _loop(row: WorkerRow, now: datetime) -> LoopStatus:
+    silent_for = max(now - row.seen_at, timedelta(0))
+    return LoopStatus(row.owner, row.host, row.process, row.started_at, row.seen_at, silent_for)
+
+
+def _coming(found: Iterable[tuple[str, Due]]) -> list[NextEdition]:
+    """The next edition of each campaign, the earliest first; what is missed is none that comes."""
+    seen: set[str] = set()
+    coming: list[NextEdition] = []
+    for campaign, due in found:
+        if due.decision is not Decision.MISS and campaign not in seen:
+            seen.add(campaign)
+            coming.append(NextEdition(f"{campaign}@{due.key}", due.occurrence.at, due.words))
+    return coming
