@@ -36,6 +36,7 @@ _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fals
 _INT = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]{1,18}|[0-9]{1,18}(\.[0-9]{0,18})?)([eE][-+]?[0-9]{1,2})?")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+_DIRECTIVE = re.compile(r"^\ufeff?%[A-Z]", re.MULTILINE)
 # Tags that only say what is there already; every other tag is refused.
 _PLAIN_TAGS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq", "!")
 
@@ -138,6 +139,10 @@ class _Builder:
     def build(self, text: str) -> Node:
         if len(text) > MAX_BYTES:
             raise FilesError([self._problem(0, 0, "the file is larger than 1 MB")])
+        # Refused before the parser sees them: it fails on odd ones with bare assertions.
+        if directive := _DIRECTIVE.search(text):
+            line = text.count("\n", 0, directive.start())
+            raise FilesError([self._problem(line, 0, "directives (`%...`) are not used in these files")])
         try:
             for event in _events(text):
                 self._take(event)
