@@ -27,14 +27,18 @@ class Outlook:
     keys: Mapping[str, Sequence[tuple[str, str]]]
     paused: Mapping[str, datetime]
 
+    @property
+    def zone(self) -> ZoneInfo:
+        """The clinic's zone."""
+        return ZoneInfo(self.workspace.settings.clinic.time_zone)
+
     def due(self, *, until: datetime | None = None) -> list[tuple[str, Due]]:
         """What has come (with ``until``: and will come), of all campaigns, in the order of time."""
-        zone = ZoneInfo(self.workspace.settings.clinic.time_zone)
         found: list[tuple[str, Due]] = []
         for name, campaign in self.workspace.campaigns.items():
             openings = openings_of(campaign, self.workspace.settings)
             coming = due_occurrences(
-                campaign, self.history(name), zone=zone, openings=openings, now=self.now, until=until
+                campaign, self.history(name), zone=self.zone, openings=openings, now=self.now, until=until
             )
             found += [(name, due) for due in coming]
         return sorted(found, key=lambda item: (item[1].occurrence.at, item[0]))

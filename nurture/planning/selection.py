@@ -35,8 +35,8 @@ ITEMS_PER_MAIL = 5
 class Selection:
     """One edition's rules, and what they make of people.
 
-    ``at`` is the edition's time, ``now`` the present (in a forecast: its time
-    too), ``items`` the news it may carry in order of preference.
+    ``at`` is the edition's time (in a forecast it lies ahead), ``now`` the
+    present, ``items`` the news it may carry in order of preference.
     """
 
     def __init__(
@@ -45,11 +45,12 @@ class Selection:
         self.campaign = workspace.campaigns[campaign]
         self.mode = mode
         self.at = at
-        self.now = max(at, now)
+        self.now = now
         self.zone = ZoneInfo(workspace.settings.clinic.time_zone)
-        self.today = self.now.astimezone(self.zone).date()
+        moment = max(at, now)
+        self.today = moment.astimezone(self.zone).date()
         self.where = compile_condition(
-            self.campaign.to, segments=workspace.segments, today=self.today, now=self.now, mode=mode
+            self.campaign.to, segments=workspace.segments, today=self.today, now=moment, mode=mode
         )
         self._settings = workspace.settings
         self._openings = openings_of(self.campaign, workspace.settings)

@@ -1,0 +1,201 @@
+"""What would be sent in the next days: when, to whom, who is left out and why. Writes nothing.
+
+The days are played through in order: a mail of Tuesday counts for the caps of
+Thursday, and news carried on Tuesday is seen on Thursday.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from nurture.news.catalogue import all_news
+from nurture.news.item import NewsItem
+from nurture.planning.due import Decision, Due
+from nurture.planning.gates import REASONS_IN_WORDS, Facts
+from nurture.planning.outlook import Outlook, look
+from nurture.planning.selection import Selection, items_for
+from nurture.store import Connection, Store
+from nurture.store.contacts import PersonRow
+from nurture.store.editions import EditionId
+from nurture.store.plans import PlannedDelivery
+from nurture.vocabulary import CampaignKind, EditionReason, Intent, SkipReason
+from nurture.workspace.campaign import Campaign
+from nurture.workspace.workspace import Workspace
+
+# So many people are named in each list; the counts are always complete.
+NAMES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastReader:
+    """Somebody who is meant. ``reason`` None: gets the mail, from ``not_before`` (UTC) on, with these news."""
+
+    contact_id: int
+    name: str
+    address: str
+    organization: str | None
+    not_before: datetime
+    news: tuple[str, ...] = ()
+    reason: SkipReason | None = None
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastEdition:
+    """One edition as it would be made.
+
+    ``due_at`` is in UTC, ``local`` the same in the clinic's zone. ``decision``
+    and ``note`` say what stands in its way, ``skipped`` why nobody would get
+    it. ``queued`` people of ``meant`` get it: ``readers`` and ``left_out``
+    name up to `NAMES` each, ``reasons`` counts all who are left out.
+    """
+
+    id: EditionId
+    kind: CampaignKind
+    intent: Intent
+    due_at: datetime
+    local: datetime
+    decision: Decision
+    note: str
+    skipped: EditionReason | None
+    meant: int
+    queued: int
+    readers: tuple[ForecastReader, ...]
+    left_out: tuple[ForecastReader, ...]
+    reasons: Mapping[SkipReason, int]
+
+
+def forecast(store: Store, workspace: Workspace, *, now: datetime, days: int) -> tuple[ForecastEdition, ...]:
+    """The editions that are due or come in the next ``days`` days, in the order of time.
+
+    Files and people are taken as they are now. Raises `FilesError` if the news
+    have problems.
+    """
+    with store.read() as connection:
+        outlook = look(connection, workspace, now=now)
+        play = _Play(connection, outlook, all_news(connection, workspace))
+        return tuple(play.edition(name, due) for name, due in outlook.due(until=now + timedelta(days=days)))
+
+
+@dataclass(slots=True)
+class _Played:
+    """What the editions played so far would have changed."""
+
+    received: dict[int, datetime] = field(default_factory=dict)
+    seen: dict[int, set[str]] = field(default_factory=dict)
+    gives: Counter[int] = field(default_factory=Counter)
+    asked: set[int] = field(default_factory=set)
+
+    def over(self, facts: Facts, page: Sequence[PersonRow]) -> Facts:
+        """The facts about a page as they will be then."""
+        received, seen, gives = dict(facts.received), dict(facts.seen), dict(facts.gives)
+        for person in page:
+            if (at := self.received.get(person.id)) is not None:
+                received[person.id] = max(at, received.get(person.id, at))
+            if person.id in self.seen:
+                seen[person.id] = self.seen[person.id] | seen.get(person.id, set())
+        for organization in {person.organization_id for person in page if person.organization_id is not None}:
+            before = 0 if organization in self.asked else facts.gives.get(organization, 0)
+            gives[organization] = before + self.gives[organization]
+        return replace(facts, received=received, seen=seen, gives=gives)
+
+    def count(self, rows: Sequence[PlannedDelivery], intent: Intent) -> None:
+        """Take an edition as sent."""
+        sent = [row for row in rows if row.reason is None]
+        for row in sent:
+            self.received[row.contact_id] = row.not_before
+            if row.news:
+                self.seen.setdefault(row.contact_id, set()).update(row.news)
+        for organization in {row.organization_id for row in sent if row.organization_id is not None}:
+            if intent is Intent.ASK:
+                self.asked.add(organization)
+                self.gives[organization] = 0
+            else:
+                self.gives[organization] += 1
+
+
+@dataclass(slots=True)
+class _People:
+    """Who is meant by one edition, and what would become of them."""
+
+    meant: int = 0
+    sent: list[PlannedDelivery] = field(default_factory=list)
+    readers: list[ForecastReader] = field(default_factory=list)
+    left_out: list[ForecastReader] = field(default_factory=list)
+    reasons: Counter[SkipReason] = field(default_factory=Counter)
+
+    def add(self, page: Sequence[PersonRow], rows: Sequence[PlannedDelivery]) -> None:
+        self.meant += len(rows)
+        for person, row in zip(page, rows, strict=True):
+            names = self.readers if row.reason is None else self.left_out
+            if row.reason is None:
+                self.sent.append(row)
+            else:
+                self.reasons[row.reason] += 1
+            if len(names) < NAMES:
+                names.append(_reader(person, row))
+
+    def skipped(self, campaign: Campaign) -> EditionReason | None:
+        if not self.meant:
+            return EditionReason.EMPTY_SEGMENT
+        if not self.sent and self.reasons[SkipReason.NO_NEWS] and campaign.content.skip_if_empty:
+            return EditionReason.NO_NEWS
+        return None
+
+
+class _Play:
+    def __init__(self, connection: Connection, outlook: Outlook, news: Sequence[NewsItem]) -> None:
+        self._connection = connection
+        self._outlook = outlook
+        self._news = news
+        self._played = _Played()
+
+    def edition(self, name: str, due: Due) -> ForecastEdition:
+        campaign, at = self._outlook.workspace.campaigns[name], due.occurrence.at
+        missed = due.decision is Decision.MISS
+        people = _People() if missed else self._people(name, at)
+        if due.decision is not Decision.CONFIRM:
+            self._played.count(people.sent, campaign.intent)
+        return ForecastEdition(
+            id=EditionId(name, due.key),
+            kind=campaign.kind,
+            intent=campaign.intent,
+            due_at=at,
+            local=at.astimezone(self._outlook.zone),
+            decision=due.decision,
+            note=due.words,
+            skipped=None if missed else people.skipped(campaign),
+            meant=people.meant,
+            queued=len(people.sent),
+            readers=tuple(people.readers),
+            left_out=tuple(people.left_out),
+            reasons=people.reasons,
+        )
+
+    def _people(self, name: str, at: datetime) -> _People:
+        outlook = self._outlook
+        campaign = outlook.workspace.campaigns[name]
+        items = items_for(campaign, self._news, at=max(at, outlook.now), zone=outlook.zone)
+        selection = Selection(outlook.workspace, name, mode=outlook.mode, at=at, now=outlook.now, items=items)
+        people, taken = _People(), set[str]()
+        for page in selection.pages(self._connection):
+            facts = self._played.over(selection.facts(self._connection, page, edition_id=None), page)
+            people.add(page, selection.choose(page, replace(facts, taken=taken)))
+        return people
+
+
+def _reader(person: PersonRow, row: PlannedDelivery) -> ForecastReader:
+    name = " ".join(filter(None, (person.title, person.first_name, person.last_name)))
+    return ForecastReader(
+        contact_id=person.id,
+        name=name or row.address,
+        address=row.address,
+        organization=person.organization.name if person.organization else None,
+        not_before=row.not_before,
+        news=row.news,
+        reason=row.reason,
+        words=REASONS_IN_WORDS[row.reason] if row.reason else "",
+    )
