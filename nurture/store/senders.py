@@ -59,3 +59,11 @@ def stopped(connection: sa.Connection, mode: Mode, now: datetime) -> tuple[Stopp
         .order_by(sender_state.c.sender)
     )
     return tuple(StoppedSender(row.sender, row.stopped_until, row.stops, row.reason or "") for row in rows)
+
+
+def wake(connection: sa.Connection) -> int:
+    """Let every stopped sender dial at once, after somebody mended the cause; how many."""
+    woken = connection.execute(
+        sa.update(sender_state).where(sender_state.c.stopped_until.is_not(None)).values(stopped_until=None)
+    )
+    return woken.rowcount

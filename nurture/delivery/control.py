@@ -1,0 +1,46 @@
+"""What people do to an outbox by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from nurture.errors import InputError
+from nurture.store import Store, campaigns, deliveries, editions, senders
+from nurture.vocabulary import EditionReason
+
+
+def cancel_edition(store: Store, edition_id: int, *, now: datetime) -> int:
+    """Cancel an edition and all of it that waits; how many deliveries.
+
+    A mail that a worker has in hand is refused at its mark; one whose body is
+    out already cannot be called back. Raises `InputError` if the edition is over.
+    """
+    with store.write() as connection:
+        if not editions.mark_canceled(connection, edition_id, EditionReason.BY_HAND, now=now):
+            row = editions.get(connection, edition_id)
+            raise InputError(
+                f"{row.public_id} is {row.state}; only an edition that is planning or ready can be canceled"
+            )
+        return deliveries.cancel(connection, edition_id, now)
+
+
+def retry_failed(store: Store, edition_id: int, *, now: datetime) -> int:
+    """Queue an edition's failed deliveries anew, with a fresh time of three days; how many."""
+    with store.write() as connection:
+        return deliveries.retry_failed(connection, edition_id, now)
+
+
+def pause(store: Store, campaign: str, *, by: str, now: datetime) -> bool:
+    """Nothing of the campaign (``"*"``: of all) is planned or begun any more; False: it was paused already.
+
+    It bites before the next MAIL FROM.
+    """
+    with store.write() as connection:
+        return campaigns.pause(connection, campaign, by=by, now=now)
+
+
+def resume(store: Store, campaign: str) -> bool:
+    """End a pause; False: there was none. ``"*"`` also lets stopped senders try again at once."""
+    with store.write() as connection:
+        woken = senders.wake(connection) if campaign == campaigns.ALL else 0
+        return campaigns.resume(connection, campaign) or woken > 0

@@ -1,0 +1,77 @@
+"""From a claimed delivery to the bytes of its mail."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nurture.composing.edition import EditionContent
+from nurture.composing.headers import new_message_id
+from nurture.composing.message import Composer
+from nurture.composing.recipient import Recipient, recipient_values
+from nurture.errors import ComposeError, Problem
+from nurture.store import editions
+from nurture.store.attempts import ClaimedDelivery
+from nurture.store.contacts import PersonRow
+from nurture.store.engine import Connection
+
+EDITIONS_AT_HAND = 4  # composers kept; each holds its edition's images
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """A mail that is ready to leave, with what must be stored to compose it again."""
+
+    message_id: str
+    date: datetime
+    envelope_from: str
+    envelope_to: str
+    raw: bytes
+    values: Mapping[str, Any]
+
+
+class EditionComposers:
+    """The composers of the editions that are being sent."""
+
+    def __init__(self) -> None:
+        self._composers: OrderedDict[int, Composer] = OrderedDict()
+
+    def missing(self, edition_id: int) -> bool:
+        """Whether `load` must come before `compose`."""
+        return edition_id not in self._composers
+
+    def load(self, connection: Connection, edition_id: int) -> None:
+        """Make the composer of an edition from the content it keeps; raises `ComposeError`."""
+        content = editions.content_of(connection, edition_id)
+        if not content:
+            raise ComposeError([Problem("edition", 0, 0, "it has no content to send")])
+        self._composers[edition_id] = Composer(EditionContent.from_json(content))
+        while len(self._composers) > EDITIONS_AT_HAND:
+            self._composers.popitem(last=False)
+
+    def compose(self, claimed: ClaimedDelivery, person: PersonRow, *, now: datetime) -> OutgoingMessage:
+        """The mail as it shall leave; a retry gets the Message-ID and Date of the first try.
+
+        Raises `RenderError` if it cannot be composed for this person.
+        """
+        composer = self._composers[claimed.edition_id]
+        self._composers.move_to_end(claimed.edition_id)
+        sender = composer.content.shared["sender"]["address"]
+        message_id = claimed.message_id or new_message_id(sender)
+        date = claimed.message_date or now
+        values = recipient_values(person)
+        message = composer.compose(
+            Recipient(
+                delivery_id=claimed.id,
+                message_id=message_id,
+                date=date,
+                address=claimed.address or "",
+                variant=claimed.variant,
+                values=values,
+                news_ids=claimed.news_ids,
+            )
+        )
+        return OutgoingMessage(message_id, date, message.envelope_from, message.envelope_to, message.raw, values)

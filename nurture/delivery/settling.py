@@ -1,0 +1,156 @@
+"""What is written down when a try has ended: one idempotent transaction each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import IntegrityError
+
+from nurture.delivery.retries import OUTAGE_PAUSE, jitter, next_attempt, sender_pause
+from nurture.delivery.transaction import Ending
+from nurture.store import alerts, attempts, deliveries, events, senders, suppressions
+from nurture.store.attempts import Attempt, ClaimedDelivery
+from nurture.store.engine import Connection
+from nurture.store.senders import StoppedSender
+from nurture.vocabulary import (
+    AlertKind,
+    AttemptOutcome,
+    DeliveryState,
+    EventKind,
+    Mode,
+    SuppressionReason,
+    SuppressionScope,
+    Verdict,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A try and its ending, ready to be written. ``opens`` is the reader's window (`opening.opens`)."""
+
+    claimed: ClaimedDelivery
+    attempt: Attempt
+    ending: Ending
+    now: datetime
+    opens: Callable[[datetime], datetime]
+
+    def write(self, connection: Connection) -> DeliveryState:
+        """Settle the delivery and what follows from it; the state it now has by this answer."""
+        outcome = self.ending.end.outcome
+        if outcome is AttemptOutcome.RETRY:
+            return self._retry(connection)
+        settled = self._settle(connection)
+        if outcome is AttemptOutcome.SENT:
+            self._sender_works(connection)
+        if settled and self.ending.verdict is Verdict.FAIL_ADDRESS and self.claimed.mode is Mode.LIVE:
+            self._suppress(connection)
+        if settled and outcome is AttemptOutcome.UNCERTAIN:
+            raise_uncertain(connection, self.claimed.mode, self.now)
+        return attempts.STATE_AFTER[outcome]
+
+    def _settle(self, connection: Connection, ending: Ending | None = None, when: datetime | None = None) -> bool:
+        end = (ending or self.ending).end
+        return attempts.settle(connection, self.claimed, self.attempt, end, now=self.now, next_attempt_at=when)
+
+    def _retry(self, connection: Connection) -> DeliveryState:
+        claimed = self.claimed
+        when = next_attempt(
+            tries=claimed.attempts + 1,
+            now=self.now,
+            not_before=claimed.not_before,
+            not_after=claimed.not_after,
+            expires_at=claimed.expires_at,
+            spread=jitter(claimed.id, claimed.attempts),
+            text=self.ending.words,
+            opens=self.opens,
+        )
+        if when is not None:
+            self._settle(connection, when=when)
+            return DeliveryState.QUEUED
+        given_up = replace(self.ending.end, outcome=AttemptOutcome.FAILED)
+        self._settle(connection, replace(self.ending, end=given_up))
+        return DeliveryState.FAILED
+
+    def _sender_works(self, connection: Connection) -> None:
+        if senders.clear(connection, self.claimed.mode, self.claimed.sender):
+            alerts.resolve_alert(connection, AlertKind.SENDER_STOPPED, self.claimed.sender, self.now)
+
+    def _suppress(self, connection: Connection) -> None:
+        claimed = self.claimed
+        data = {"reason": SuppressionReason.HARD_BOUNCED, "delivery": claimed.id}
+        key = f"hard bounce of delivery {claimed.id}"
+        events.record(
+            connection,
+            EventKind.SUPPRESSED,
+            self.now,
+            delivery_id=claimed.id,
+            contact_id=claimed.contact_id,
+            data=data,
+            dedupe_key=key,
+        )
+        try:
+            # another worker may suppress the same address in this moment
+            with connection.begin_nested():
+                suppressions.suppress(
+                    connection,
+                    SuppressionScope.ADDRESS,
+                    claimed.recipient_key,
+                    shown=claimed.address,
+                    reason=SuppressionReason.HARD_BOUNCED,
+                    source=f"delivery {claimed.id}",
+                    now=self.now,
+                )
+        except IntegrityError:
+            return
+
+
+@dataclass(frozen=True, slots=True)
+class SenderStop:
+    """A sender cannot send now. Without ``outage`` a server refused it; with it nobody answered.
+
+    ``by_files``: nurture.yaml gives it no way; that is looked at again each minute.
+    """
+
+    mode: Mode
+    sender: str
+    words: str
+    outage: bool
+    now: datetime
+    by_files: bool = False
+
+    def write(self, connection: Connection) -> StoppedSender:
+        """No dialing for a while, longer each time, and an alert."""
+        stops = senders.stops_in_a_row(connection, self.mode, self.sender) + 1
+        pause = OUTAGE_PAUSE if self.by_files else sender_pause(stops, outage=self.outage, text=self.words)
+        until = self.now + pause
+        senders.stop(connection, self.mode, self.sender, until=until, stops=stops, reason=self.words)
+        message = f"{self.words} (next try {until:%Y-%m-%d %H:%M} UTC; nothing is lost, the mails wait)"
+        alerts.raise_alert(connection, AlertKind.SENDER_STOPPED, self.sender, message, self.now)
+        return StoppedSender(self.sender, until, stops, self.words)
+
+
+def put_back(
+    connection: Connection,
+    claimed: ClaimedDelivery,
+    attempt: Attempt,
+    ending: Ending,
+    *,
+    until: datetime,
+    now: datetime,
+) -> None:
+    """After a stop: the row waits for its sender, uncounted.
+
+    It comes back a little later than the sender, more so each time, so that
+    one mail that a server dislikes does not stand before all others.
+    """
+    when = until + timedelta(minutes=1) * attempt.number * (1 + jitter(claimed.id, attempt.number))
+    attempts.settle(connection, claimed, attempt, ending.end, now=now, next_attempt_at=when)
+
+
+def raise_uncertain(connection: Connection, mode: Mode, now: datetime) -> None:
+    """Somebody must decide; the message holds a count and no person."""
+    count = deliveries.uncertain_count(connection, mode=mode)
+    words = f"{count} mails may or may not have arrived: the mail server had them and gave no answer"
+    alerts.raise_alert(connection, AlertKind.UNCERTAIN_DELIVERIES, mode, words, now)

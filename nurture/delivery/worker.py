@@ -1,0 +1,241 @@
+"""The outbox worker: recovers, expires, sends what is due, finishes editions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nurture.clock import Clock, monotonic
+from nurture.delivery.connection import Timeouts
+from nurture.delivery.ledger import Ledger
+from nurture.delivery.line import Line, Shift
+from nurture.delivery.messages import EditionComposers
+from nurture.delivery.ownership import Owner, dead_owners, forget
+from nurture.delivery.routes import Route, route_for
+from nurture.delivery.settling import SenderStop, raise_uncertain
+from nurture.errors import SenderError
+from nurture.store import Store, alerts, deliveries, editions, meta, senders, workers
+from nurture.store.engine import Connection
+from nurture.store.senders import StoppedSender
+from nurture.vocabulary import AlertKind, DeliveryState, Mode
+from nurture.workspace.workspace import Workspace
+
+GRACE = 30.0  # seconds that a body on its way gets for its answer when the worker stops
+RENEWAL = workers.LEASE.total_seconds() / 3
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySummary:
+    """What one `Worker.deliver_due` did. ``retried`` go again later; ``stopped`` are senders that wait."""
+
+    sent: int = 0
+    failed: int = 0
+    skipped: int = 0
+    canceled: int = 0
+    expired: int = 0
+    uncertain: int = 0
+    retried: int = 0
+    stopped: tuple[StoppedSender, ...] = ()
+
+
+class Worker:
+    """Delivers in this process. One `deliver_due` at a time; `close` it at the end.
+
+    ``workspace_of`` gives the present files; ``sandbox`` is (host, port) of the
+    sandbox's server on this machine, or None where it does not run.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        workspace_of: Callable[[], Workspace],
+        clock: Clock,
+        *,
+        sandbox: tuple[str, int] | None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self._store = store
+        self._workspace_of = workspace_of
+        self._clock = clock
+        self._sandbox = sandbox
+        self._timeouts = timeouts or Timeouts()
+        self._owner = Owner.register(store, clock.now())
+        self._renewed = monotonic()
+        self._ledger = Ledger(store)
+        self._composers = EditionComposers()
+        self._shift: Shift | None = None
+        self._lines: dict[asyncio.Task[None], Line] = {}
+        self._closed = False
+
+    @property
+    def owner(self) -> str:
+        """This worker's name in the database."""
+        return self._owner.name
+
+    async def deliver_due(self, *, limit: int | None = None) -> DeliverySummary:
+        """Deliver what is due, at most ``limit`` mails; returns when nothing is due any more.
+
+        Raises `StoreError` if the database cannot be used; no answer that was
+        read before is lost by that. Raises `SenderError` if mail is due in
+        sandbox mode and the sandbox does not run.
+        """
+        if self._shift is not None:
+            raise RuntimeError("this worker is delivering already")
+        workspace = self._workspace_of()
+        mode = await self._ledger.read(meta.get_mode)
+        shift = self._shift = Shift(
+            ledger=self._ledger,
+            owner=self.owner,
+            clock=self._clock,
+            workspace=workspace,
+            mode=mode,
+            timeouts=self._timeouts,
+            composers=self._composers,
+            limit=limit,
+            stopping=self._closed,
+        )
+        try:
+            await self._renew_if_due()
+            expired = await self._upkeep(mode)
+            await self._send_all(shift)
+        finally:
+            self._shift = None
+        return DeliverySummary(
+            sent=shift.counts[DeliveryState.SENT],
+            failed=shift.counts[DeliveryState.FAILED],
+            skipped=shift.counts[DeliveryState.SKIPPED],
+            canceled=shift.counts[DeliveryState.CANCELED],
+            expired=expired,
+            uncertain=shift.counts[DeliveryState.UNCERTAIN],
+            retried=shift.retried,
+            stopped=tuple(shift.stopped[name] for name in sorted(shift.stopped)),
+        )
+
+    async def close(self, *, grace: float = GRACE) -> None:
+        """Stop: no new mark; a body on its way gets ``grace`` seconds for its answer, then it is uncertain.
+
+        Everything else goes back to the queue. The worker cannot be used again.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        if self._shift is not None:
+            self._shift.stopping = True
+        lines = dict(self._lines)
+        for task, line in lines.items():
+            if not line.awaits_answer:
+                task.cancel()
+        if lines:
+            _, late = await asyncio.wait(lines, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*lines, return_exceptions=True)
+        try:
+            await self._ledger.write(lambda connection: self._give_all_back(connection))
+            await asyncio.to_thread(self._owner.resign, self._store, self._clock.now())
+        finally:
+            self._ledger.close()
+
+    def _give_all_back(self, connection: Connection) -> None:
+        now = self._clock.now()
+        recovered = deliveries.recover(connection, [self.owner], now)
+        if recovered.uncertain:
+            raise_uncertain(connection, meta.get_mode(connection), now)
+
+    async def _renew_if_due(self) -> None:
+        if monotonic() - self._renewed >= RENEWAL:
+            now = self._clock.now()
+            await self._ledger.write(lambda connection: self._owner.renew(connection, now))
+            self._renewed = monotonic()
+
+    async def _upkeep(self, mode: Mode) -> int:
+        """Dead workers' rows, late ones, and what an earlier failure left in our own name; how many expired."""
+        now = self._clock.now()
+
+        def look(connection: Connection) -> tuple[tuple[str, ...], bool]:
+            dead = dead_owners(connection, self._store, but=self.owner)
+            # nothing is in hand at this moment: a row in our own name is left over
+            left = self.owner in deliveries.owners_in_hand(connection)
+            return (*dead, self.owner) if left else dead, deliveries.upkeep_due(connection, mode=mode, now=now)
+
+        gone, due = await self._ledger.read(look)
+        if not gone and not due:
+            return 0
+
+        def work(connection: Connection) -> int:
+            recovered = deliveries.recover(connection, gone, now)
+            for owner in gone:
+                if owner != self.owner:
+                    workers.end(connection, owner, now)
+            if recovered.uncertain:
+                raise_uncertain(connection, mode, now)
+            deliveries.cancel_leftovers(connection, mode=mode, now=now)
+            expired = deliveries.expire(connection, mode=mode, now=now)
+            editions.finish_drained(connection, mode=mode, now=now)
+            return expired
+
+        expired = await self._ledger.write(work)
+        for owner in gone:
+            if owner != self.owner:
+                forget(self._store, owner)
+        return expired
+
+    async def _send_all(self, shift: Shift) -> None:
+        now = self._clock.now()
+
+        def look(connection: Connection) -> list[str]:
+            waiting = {stopped.sender for stopped in senders.stopped(connection, shift.mode, now)}
+            return [
+                name for name in deliveries.due_senders(connection, mode=shift.mode, now=now) if name not in waiting
+            ]
+
+        routes = await self._routes(shift, await self._ledger.read(look))
+        for sender, route in routes.items():
+            for _ in range(route.connections):
+                line = Line(shift, sender, route)
+                self._lines[asyncio.create_task(line.run())] = line
+        if not self._lines:
+            return
+        heart = asyncio.create_task(self._keep_lease())
+        try:
+            results = await asyncio.gather(*self._lines, return_exceptions=True)
+        finally:
+            heart.cancel()
+            self._lines.clear()
+        for result in results:
+            if isinstance(result, BaseException) and not (
+                shift.stopping and isinstance(result, asyncio.CancelledError)
+            ):
+                raise result
+        await self._ledger.write(lambda connection: self._tidy(connection, shift.mode))
+
+    async def _routes(self, shift: Shift, names: list[str]) -> dict[str, Route]:
+        settings, found = shift.workspace.settings, {}
+        for name in names:
+            try:
+                found[name] = route_for(
+                    name,
+                    settings.senders.get(name),
+                    mode=shift.mode,
+                    sandbox=self._sandbox,
+                    root=shift.workspace.root,
+                )
+            except SenderError as error:
+                if shift.mode is Mode.SANDBOX:
+                    raise
+                stop = SenderStop(shift.mode, name, str(error), outage=False, now=self._clock.now(), by_files=True)
+                shift.stopped[name] = await self._ledger.write(stop.write)
+        return found
+
+    async def _keep_lease(self) -> None:
+        while True:
+            await asyncio.sleep(RENEWAL / 2)
+            if not self._ledger.troubled:
+                await self._renew_if_due()
+
+    def _tidy(self, connection: Connection, mode: Mode) -> None:
+        now = self._clock.now()
+        editions.finish_drained(connection, mode=mode, now=now)
+        if not deliveries.uncertain_count(connection, mode=mode):
+            alerts.resolve_alert(connection, AlertKind.UNCERTAIN_DELIVERIES, mode, now)
