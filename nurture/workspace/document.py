@@ -29,6 +29,7 @@ from nurture.errors import FilesError, Problem
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
+MAX_PROBLEMS = 100  # of the form of one file; more would help nobody
 MAX_VALUES = 50_000  # aliases count with all that they repeat
 
 _NULL = ("", "~", "null", "Null", "NULL")
@@ -231,6 +232,8 @@ class _Builder:
             self._problems.append(
                 Problem(self._file, key.line, key.column, f"duplicate key `{key.raw}`, first in line {first.line}")
             )
+            if len(self._problems) >= MAX_PROBLEMS:
+                raise FilesError(self._problems)
             return
         if node.value is None and not node.raw:
             node.line, node.column = (

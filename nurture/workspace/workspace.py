@@ -91,7 +91,14 @@ def _folder(
     root: Path, folder: str, load: Callable[[Path, str], tuple[T, Document]], problems: list[Problem]
 ) -> dict[str, tuple[T, Document]]:
     found: dict[str, tuple[T, Document]] = {}
-    for path in sorted((root / folder).glob("*")):
+    try:
+        paths = sorted((root / folder).iterdir())
+    except FileNotFoundError:
+        return found
+    except OSError as error:
+        problems.append(Problem(folder, 0, 0, f"the folder cannot be read: {error.strerror}"))
+        return found
+    for path in paths:
         file = f"{folder}/{path.name}"
         if path.name.startswith("."):
             continue

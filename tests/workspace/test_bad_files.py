@@ -112,6 +112,7 @@ FILES = [
     ({SETTINGS: "#" * 1_000_001}, "nurture.yaml: the file is larger than 1 MB"),
     ({SETTINGS: "a: " + "[" * 60 + "]" * 60}, "nurture.yaml:1:53: values are nested deeper than 50 levels"),
     ({CAMPAIGN: None, "campaigns/a.yml": ""}, "campaigns/a.yml: name the file .yaml"),
+    ({"imports": "a file"}, "imports: the folder cannot be read: Not a directory"),
     ({"campaigns/My News.yaml": ""}, "campaigns/My News.yaml: name the file with small letters, digits and `-`"),
     ({"segments/empty.yaml": "# nothing\n"}, "segments/empty.yaml:1:1: write a condition"),
     ({"segments/a.yaml": "any: [b, partners]", "segments/b.yaml": "- a\n- partners"}, "segments/a.yaml:1:7: the segment `a` refers to itself, by way of `b`"),

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nurture.errors import FilesError
-from nurture.workspace.document import MAX_DEPTH, read_document, read_mapping
+from nurture.workspace.document import MAX_DEPTH, MAX_PROBLEMS, read_document, read_mapping
 from nurture.workspace.front_matter import read_front_matter
 from nurture.workspace.hours import as_time, opening_hours_as_written, parse_opening_hours
 
@@ -66,6 +66,12 @@ def test_every_duplicate_key_is_told() -> None:
         "x.yaml:2:1: duplicate key `a`, first in line 1",
         "x.yaml:3:11: duplicate key `c`, first in line 3",
     ]
+
+
+def test_a_flood_of_problems_is_cut() -> None:
+    with pytest.raises(FilesError) as caught:
+        read_mapping("a: 1\n" * 1000, file="x.yaml")
+    assert len(caught.value.problems) == MAX_PROBLEMS
 
 
 def test_an_alias_inside_its_own_anchor_is_refused() -> None:

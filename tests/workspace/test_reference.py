@@ -21,6 +21,12 @@ def test_the_configuration_reference_is_fresh() -> None:
     assert written == configuration_reference(), "write it anew: python -m nurture.workspace.reference"
 
 
+def test_the_schemas_of_the_sample_clinic_are_fresh() -> None:
+    for name, schema in schemas().items():
+        written = json.loads((REPOSITORY / ".schemas" / f"{name}.json").read_text(encoding="utf-8"))
+        assert written == schema, "write them anew: nurture schema"
+
+
 def test_every_key_has_its_meaning_in_the_reference() -> None:
     rows = [line.split(" | ") for line in configuration_reference().splitlines() if line.startswith("| `")]
     assert len(rows) > 100
