@@ -15,24 +15,28 @@ from nurture.store.alerts import Alert
 from nurture.store.editions import EditionRow, list_editions
 from nurture.store.jobs import JobRun
 from nurture.store.workers import WorkerRow
-from nurture.vocabulary import WAITING_STATES, DeliveryState, EditionState, Mode
+from nurture.vocabulary import WAITING_STATES, AlertKind, DeliveryState, EditionState, Mode
 from nurture.workspace.workspace import Workspace
 
 # The loop says that it lives every 30 seconds; silent for so long, it hangs.
 SILENT = timedelta(minutes=3)
-_LOOK_AHEAD = timedelta(days=400)
+_LOOK_AHEAD = timedelta(days=92)
 
 
 @dataclass(frozen=True, slots=True)
 class LoopStatus:
-    """A process that plans and delivers; ``silent_for`` counts from its last sign of life."""
+    """A process that plans and delivers.
+
+    ``silent_for`` counts from its last sign of life; None on PostgreSQL, where
+    the signs carry the server's time and a process that hangs loses its lease.
+    """
 
     owner: str
     host: str
     process: int
     started_at: datetime
     seen_at: datetime
-    silent_for: timedelta
+    silent_for: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def status(store: Store, workspace: Workspace, *, now: datetime, next_editions: 
         paused = campaigns.paused_campaigns(connection)
         under_way = list_editions(connection, mode=mode, states=[EditionState.PLANNING, EditionState.READY])
         coming = look(connection, workspace, now=now).due(until=now + _LOOK_AHEAD)
-    loops = tuple(_loop(row, now) for row in running if row.owner in alive)
+    loops = tuple(_loop(row, now if store.dialect == "sqlite" else None) for row in running if row.owner in alive)
     uncertain = counts.get(DeliveryState.UNCERTAIN, 0)
     return Status(
         mode=mode,
@@ -105,8 +109,9 @@ def troubles(
     """What needs a person, in words. Pure."""
     if not loops:
         yield "no loop is running, so nothing is planned or sent: start it with `nurture run`"
-    elif all(loop.silent_for > SILENT for loop in loops):
-        minutes = min(loop.silent_for for loop in loops) // timedelta(minutes=1)
+    silences = [loop.silent_for for loop in loops if loop.silent_for is not None and loop.silent_for > SILENT]
+    if loops and len(silences) == len(loops):
+        minutes = min(silences) // timedelta(minutes=1)
         yield f"the loop hangs: no sign of life for {minutes} minutes; end process {loops[0].process} and start it anew"
     told = {alert.subject for alert in open_alerts}
     for run in runs:
@@ -114,13 +119,13 @@ def troubles(
             yield f"the job {run.job} failed: {run.error}"
     for alert in open_alerts:
         yield f"{alert.kind.replace('_', ' ')} ({alert.subject}): {alert.message}"
-    if uncertain:
+    if uncertain and not any(alert.kind is AlertKind.UNCERTAIN_DELIVERIES for alert in open_alerts):
         are = "1 delivery is" if uncertain == 1 else f"{uncertain} deliveries are"
         yield f"{are} uncertain, handed over without an answer: nurture log --state uncertain"
 
 
-def _loop(row: WorkerRow, now: datetime) -> LoopStatus:
-    silent_for = max(now - row.seen_at, timedelta(0))
+def _loop(row: WorkerRow, now: datetime | None) -> LoopStatus:
+    silent_for = None if now is None else max(now - row.seen_at, timedelta(0))
     return LoopStatus(row.owner, row.host, row.process, row.started_at, row.seen_at, silent_for)
 
 

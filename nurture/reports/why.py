@@ -29,7 +29,7 @@ from nurture.workspace.campaign import Campaign
 from nurture.workspace.suggestions import did_you_mean
 from nurture.workspace.workspace import Workspace
 
-_LOOK_AHEAD = timedelta(days=400)
+_LOOK_AHEAD = timedelta(days=92)
 # What comes back after a mail left; the rest of the events the state tells.
 _AFTERWARDS = (
     EventKind.BOUNCED,

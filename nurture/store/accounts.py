@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from nurture.store.schema import attempt, delivery, edition
-from nurture.vocabulary import AttemptOutcome, DeliveryState, EditionState, Mode
+from nurture.vocabulary import AttemptOutcome, DeliveryState, Mode
 
 # RFC 5321 4.2.1: 2yz is a positive completion, here the one after the body.
 _ACCEPTED = sa.and_(attempt.c.outcome == AttemptOutcome.SENT, attempt.c.code.between(200, 299))
@@ -145,20 +145,7 @@ def mail_bounds(connection: Connection, *, mode: Mode, edition_id: int | None = 
         yield MailBounds(row.message_id, row.id, row.edition_id, row.accepted, row.unanswered)
 
 
-def open_editions(connection: Connection, *, mode: Mode, limit: int = 20) -> tuple[EditionRow, ...]:
-    """Editions that are being planned or sent, the earliest due first."""
-    query = (
-        sa.select(edition.c.id)
-        .where(edition.c.mode == mode, edition.c.state.in_([EditionState.PLANNING, EditionState.READY]))
-        .order_by(edition.c.due_at, edition.c.id)
-        .limit(limit)
-    )
-    return tuple(
-        row for number in connection.scalars(query) for row in editions(connection, mode=mode, edition_id=number)
-    )
-
-
 def state_counts(connection: Connection, *, mode: Mode) -> dict[DeliveryState, int]:
     """How many deliveries are in each state; states without any are left out."""
     query = sa.select(delivery.c.state, sa.func.count()).where(delivery.c.mode == mode).group_by(delivery.c.state)
-    return {DeliveryState(state): count for state, count in connection.execute(query).tuples()}
+    return {DeliveryState(row[0]): row[1] for row in connection.execute(query)}

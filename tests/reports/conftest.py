@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from nurture.store import Store
-from nurture.store.schema import attempt, contact, delivery, edition, event
+from nurture.store.schema import attempt, contact, contact_category, contact_tag, delivery, edition, event, organization
 from nurture.vocabulary import (
     AttemptOutcome,
     AttemptPhase,
@@ -21,6 +22,7 @@ from nurture.vocabulary import (
     Mode,
     SkipReason,
 )
+from nurture.workspace.workspace import Workspace, load_workspace
 
 NOW = datetime(2026, 12, 1, 14, 30, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -48,6 +50,21 @@ class History:
             attributes={},
             **{"created_at": NOW - timedelta(days=90), "updated_at": NOW, **values},
         )
+
+    def partner(
+        self, address: str = "dr.lee@club.example", *, city: str = "Salem", tag: str = "", **values: Any
+    ) -> int:
+        """A sports club's contact who is meant by `partner-news`, unless the values say otherwise."""
+        stamps = {"created_at": NOW, "updated_at": NOW}
+        club = self._insert(
+            organization, name=address, name_key=f"club {next(self._numbers)}", city=city, attributes={}, **stamps
+        )
+        made = self.contact(address, **{"organization_id": club, "country": "US", **values})
+        with self.store.write() as connection:
+            connection.execute(contact_category.insert().values(contact_id=made, category=Category.SPORTS_CLUB))
+            if tag:
+                connection.execute(contact_tag.insert().values(contact_id=made, tag=tag))
+        return made
 
     def edition(self, campaign: str = "partner-news", occurrence: str = "2026-12-01T09:30", **values: Any) -> int:
         return self._insert(
@@ -164,3 +181,41 @@ def every_state(history: History) -> Callable[[], tuple[int, dict[str, int]]]:
         return edition_id, {state: history.delivery(edition_id, state) for state in DeliveryState}
 
     return make
+
+
+FILES = {
+    "nurture.yaml": """
+clinic:
+  name: Riverside Physical Therapy
+  phone: 503-555-0100
+  address: {street: 12 River Street, city: Salem, region: OR, postal_code: "97301"}
+  site: https://riverside.example
+  time_zone: America/New_York
+senders:
+  clinic: {name: Riverside, address: hello@riverside.example}
+consent_required: {past_patient: [written], other: []}
+""",
+    "campaigns/partner-news.yaml": """
+kind: newsletter
+topic: partner-news
+to: {all: [{category: [private_business, sports_club]}, {org.city: Salem}, {not: {tag: vip}}, near]}
+schedule: first tuesday at 09:30
+subject: News
+template: note
+body: Hello
+intent: give
+""",
+    "segments/near.yaml": "any: [{country: US}, {country: CA}]",
+    "templates/emails/note.mjml": "<mjml><mj-body></mj-body></mjml>",
+}
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A clinic's files: one newsletter on the first Tuesdays, to partners near Salem."""
+    root = tmp_path / "clinic"
+    for name, text in FILES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return load_workspace(root)
