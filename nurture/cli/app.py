@@ -49,7 +49,7 @@ def root(
             "--workspace", "-w", envvar="NURTURE_WORKSPACE", help="The clinic's folder.", show_default="here or above"
         ),
     ] = None,
-    version: Annotated[  # noqa: ARG001 - acts through its callback
+    version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:

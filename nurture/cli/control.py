@@ -80,7 +80,9 @@ def cancel(edition: Edition, *, yes: Yes = False, as_json: Json = False) -> None
 def retry(
     edition: Edition,
     *,
-    failed: Annotated[bool, typer.Option("--failed", help="The refused ones (the only kind there is to retry).")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="The refused ones (the only kind there is to retry).")
+    ] = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:

@@ -40,7 +40,9 @@ def log(
     limit: Annotated[int, typer.Option(help="At most so many rows.", min=1, max=100_000)] = 50,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on printing what happens, until Ctrl-C.")] = False,
-    csv: Annotated[Path | None, typer.Option(help="Write all matching rows to this CSV file (safe for spreadsheets).")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write all matching rows to this CSV file (safe for spreadsheets).")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show the newest deliveries."""
@@ -124,8 +126,8 @@ def _follow(clinic: House, query: LogQuery, *, as_json: bool) -> None:
                 if as_json:
                     print_json(happening)
                 else:
-                    at = event.at.astimezone(zone)
-                    say(f"{at:%Y-%m-%d %H:%M:%S}  {event.kind:<10} {row.edition}  {row.address or '(erased)'}  {_words(row) or ''}")
+                    at = f"{event.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
+                    say("  ".join((at, f"{event.kind:<10}", row.edition, row.address or "(erased)", _words(row) or "")))
             sys.stdout.flush()
             time.sleep(_FOLLOW_SECONDS)
     except KeyboardInterrupt:
@@ -145,7 +147,9 @@ def _write_csv(clinic: House, query: LogQuery, path: Path) -> None:
 def show(
     delivery: Annotated[int, typer.Argument(help="The number in the first column of the log.")],
     *,
-    source: Annotated[bool, typer.Option("--source", help="Also print the mail as it was sent, byte for byte.")] = False,
+    source: Annotated[
+        bool, typer.Option("--source", help="Also print the mail as it was sent, byte for byte.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show one delivery: every attempt with the server's words, every event, the mail as sent."""
@@ -171,8 +175,10 @@ def show(
 def _print_history(history: DeliveryHistory, zone: ZoneInfo) -> None:
     row = history.delivery
     say(f"{row.edition} to {row.address or '(erased)'}: {row.state}", style="bold")
-    say(f"words for {row.variant}; Message-ID {row.message_id or 'none yet'}; news {', '.join(history.news_ids) or 'none'}")
-    say(f"may leave from {row.not_before.astimezone(zone):%Y-%m-%d %H:%M} to {row.not_after.astimezone(zone):%Y-%m-%d %H:%M}")
+    say(f"words for {row.variant}; Message-ID {row.message_id or 'none yet'}")
+    say(f"news: {', '.join(history.news_ids) or 'none'}")
+    first, last = row.not_before.astimezone(zone), row.not_after.astimezone(zone)
+    say(f"may leave from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}")
     if row.reason:
         say(f"reason: {row.reason}")
     if history.attempts:

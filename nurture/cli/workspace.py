@@ -98,9 +98,13 @@ def _print_check(report: CheckReport) -> None:
         return
     table(
         ["campaign", "schedule", "next times"],
-        [(row.campaign, row.schedule, ", ".join(f"{at:%a %Y-%m-%d %H:%M}" for at in row.next)) for row in report.campaigns],
+        [
+            (row.campaign, row.schedule, ", ".join(f"{at:%a %Y-%m-%d %H:%M}" for at in row.next))
+            for row in report.campaigns
+        ],
     )
-    say(f"No problems: {len(report.campaigns)} campaigns, {report.news} news items, {report.templates} templates rendered.")
+    campaigns, news, templates = len(report.campaigns), report.news, report.templates
+    say(f"No problems: {campaigns} campaigns, {news} news items, {templates} templates rendered.", style="green")
 
 
 @new.command("campaign", epilog="Example: nurture new campaign spring-letter")

@@ -39,7 +39,7 @@ def check(root: Path, *, now: datetime) -> CheckReport:
     Raises `WorkspaceError` when ``root`` is no workspace.
     """
     from nurture.composing.checking import examine_templates, template_names
-    from nurture.news.markdown import load_news
+    from nurture.news.files import load_news
 
     try:
         workspace = load_workspace(root)

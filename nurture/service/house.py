@@ -10,7 +10,8 @@ from pathlib import Path
 from nurture.clock import Clock, SystemClock
 from nurture.news.item import NewsItem
 from nurture.planning.occurrences import Occurrence
-from nurture.store import Store, create_store, open_store
+from nurture.store import Store, create_store, meta, open_store
+from nurture.vocabulary import Mode
 from nurture.workspace.secrets import SecretReference
 from nurture.workspace.settings import Settings
 from nurture.workspace.source import WorkspaceSource
@@ -35,6 +36,11 @@ class House:
     def maildir(self) -> Path:
         """Where the sandbox keeps the mail it took."""
         return self.root / "data" / "sandbox" / "Maildir"
+
+    def mode(self) -> Mode:
+        """Where mail goes: to the sandbox, or out."""
+        with self.store.read() as connection:
+            return meta.get_mode(connection)
 
     def snapshot(self, campaign: str, news: Sequence[NewsItem], occurrence: Occurrence) -> dict[str, object]:
         """The content of one edition as it is now; editions keep it (DESIGN 4)."""

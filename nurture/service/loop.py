@@ -10,82 +10,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from nurture.clock import SystemClock
-from nurture.delivery.worker import Worker
-from nurture.sandbox.server import SandboxServer
+from nurture.errors import NurtureError
 from nurture.service import jobs
+from nurture.service.delivering import open_worker
 from nurture.service.house import House
-from nurture.store import meta
-from nurture.vocabulary import Mode
 
 log = logging.getLogger("nurture")
 
-
-async def run_loop(house: House, *, stop: asyncio.Event | None = None) -> None:
-    """Plan and deliver until SIGTERM or SIGINT (or ``stop``), then finish cleanly.
-
-    On the way out no new body leaves; mail whose body is under way gets up to
-    30 seconds for its answer (DESIGN 7).
-    """
-    stop = stop or asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    with house.store.read() as connection:
-        mode = meta.get_mode(connection)
-    server = SandboxServer(house.maildir) if mode is Mode.SANDBOX else None
-    port = server.start() if server else None
-    worker = Worker(house.store, lambda: house.workspace, house.clock, sandbox=("127.0.0.1", port) if port else None)
-    scheduler = AsyncIOScheduler(timezone="UTC")
-    bugs: list[BaseException] = []
-
-    def add(name: str, work: Callable[[], Awaitable[object]]) -> None:
-        async def run() -> None:
-            try:
-                with jobs.recorded(house, name, worker.owner):
-                    await work()
-            except Exception as bug:
-                log.exception("%s failed", name)
-                bugs.append(bug)
-                raise
-
-        scheduler.add_job(
-            run,
-            "interval",
-            seconds=jobs.INTERVALS[name].total_seconds(),
-            id=name,
-            name=name,
-            max_instances=1,
-            coalesce=True,
-            misfire_grace_time=None,
-            next_run_time=SystemClock().now() + STAGGER[name],
-        )
-
-    add(jobs.PLAN, lambda: asyncio.to_thread(jobs.plan, house))
-    add(jobs.DELIVER, worker.deliver_due)
-    add(jobs.FEEDS, lambda: asyncio.to_thread(jobs.feeds, house))
-    add(jobs.HOUSEKEEPING, lambda: asyncio.to_thread(jobs.housekeeping, house, worker))
-    scheduler.start()
-    log.info("running in %s mode", mode)
-    try:
-        await stop.wait()
-        log.info("stopping: no new mail leaves")
-    finally:
-        scheduler.shutdown(wait=False)
-        await worker.close()
-        if server:
-            server.stop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-
-# Jobs start one after the other: plans first, so that the first delivery finds them.
-STAGGER: dict[str, timedelta] = {
+# Jobs start one after the other: what is planned first is delivered next.
+_FIRST_RUN = {
     jobs.HOUSEKEEPING: timedelta(0),
     jobs.FEEDS: timedelta(seconds=0.2),
     jobs.PLAN: timedelta(seconds=0.4),
@@ -93,6 +33,68 @@ STAGGER: dict[str, timedelta] = {
 }
 
 
-def next_wakeup(candidates: list[datetime | None], *, after: datetime) -> datetime | None:
-    """The earliest instant after ``after``; what a driven clock moves to next."""
-    return min((instant for instant in candidates if instant and instant > after), default=None)
+async def run_loop(house: House, *, stop: asyncio.Event | None = None) -> None:
+    """Plan and deliver until SIGTERM or SIGINT (or ``stop``), then finish cleanly.
+
+    On the way out no new body leaves; mail whose body is under way gets up to
+    30 seconds for its answer (DESIGN 7). A bug in a job ends the loop with its
+    traceback; an error that a person can mend becomes an alert and is tried again.
+    """
+    stop = stop or asyncio.Event()
+    bugs: list[Exception] = []
+    with _signals(stop):
+        async with open_worker(house) as worker:
+            scheduler = AsyncIOScheduler(timezone="UTC")
+            work: dict[str, Callable[[], Awaitable[object]]] = {
+                jobs.PLAN: lambda: asyncio.to_thread(jobs.plan, house),
+                jobs.DELIVER: worker.deliver_due,
+                jobs.FEEDS: lambda: asyncio.to_thread(jobs.feeds, house),
+                jobs.HOUSEKEEPING: lambda: asyncio.to_thread(jobs.housekeeping, house),
+            }
+
+            async def run(job: str) -> None:
+                try:
+                    async with jobs.recorded(house, job, worker.owner):
+                        await work[job]()
+                except NurtureError as error:
+                    # the job's end could not be recorded: the database is away; its next run will say so
+                    log.error("%s: %s", job, error)
+                except Exception as bug:  # noqa: BLE001 - handed on below, with its traceback
+                    bugs.append(bug)
+                    stop.set()
+
+            for job, interval in jobs.INTERVALS.items():
+                scheduler.add_job(
+                    run,
+                    "interval",
+                    (job,),
+                    seconds=interval.total_seconds(),
+                    id=job,
+                    name=job,
+                    max_instances=1,
+                    coalesce=True,
+                    misfire_grace_time=None,
+                    next_run_time=SystemClock().now() + _FIRST_RUN[job],
+                )
+            scheduler.start()
+            log.info("running in %s mode", house.mode())
+            try:
+                await stop.wait()
+            finally:
+                log.info("stopping: no new mail leaves")
+                scheduler.shutdown(wait=False)
+    if bugs:
+        raise bugs[0]
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    for number in numbers:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

@@ -80,7 +80,9 @@ def _reader(
     if address is not None:
         people = list(people_by_address(connection, [address.strip().casefold()]).values())
         if not people:
-            raise NotFoundError(f"there is no contact with the address {address}; `nurture contacts list` shows them all")
+            raise NotFoundError(
+                f"there is no contact with the address {address}; `nurture contacts list` shows them all"
+            )
         return people[0], _planned(connection, selection, people)[0]
     first: tuple[PersonRow, PlannedDelivery] | None = None
     for page in selection.pages(connection):

@@ -1,0 +1,154 @@
+"""People review what happened: ``status``, ``accounts``, ``why``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from nurture.cli.options import Json, house
+from nurture.cli.output import print_json, say, table
+
+if TYPE_CHECKING:
+    from nurture.reports.accounts import Accounts
+    from nurture.reports.status import Status
+    from nurture.reports.why import Why
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(status)
+    app.command(epilog="Example: nurture accounts --edition partner-news@2026-12-01T09:30")(accounts)
+    app.command(epilog="Example: nurture why dr.lee@valley-ortho.example partner-news")(why)
+
+
+def status(*, as_json: Json = False) -> None:
+    """Show whether the loop lives, what comes next, and what needs a person; exit code 1 on trouble."""
+    from nurture.reports.status import status as look
+
+    with house() as clinic:
+        found = look(clinic.store, clinic.workspace, now=clinic.clock.now())
+        zone = ZoneInfo(clinic.workspace.settings.clinic.time_zone)
+    if as_json:
+        print_json({"trouble": found.trouble, "status": found})
+    else:
+        _print_status(found, zone)
+    if found.trouble:
+        raise typer.Exit(1)
+
+
+def _print_status(found: Status, zone: ZoneInfo) -> None:
+    from nurture.cli.times import ago
+
+    say(f"mode: {found.mode}", style="bold")
+    for loop in found.loops:
+        say(f"loop: process {loop.process} on {loop.host}, last seen {ago(loop.seen_at, found.now)}", style="green")
+    say(f"{found.waiting} deliveries wait, {found.uncertain} are uncertain")
+    for name, since in found.paused.items():
+        say(f"paused: {'all campaigns' if name == '*' else name} since {since.astimezone(zone):%Y-%m-%d %H:%M}")
+    if found.jobs:
+        say()
+        table(
+            ["job", "last run", "result"],
+            [(job.job, ago(job.ended_at or job.started_at, found.now), job.error or "done") for job in found.jobs],
+        )
+    if found.under_way:
+        table(
+            ["under way", "state", "due"],
+            [(str(row.public_id), row.state, row.due_at.astimezone(zone)) for row in found.under_way],
+        )
+    if found.next_editions:
+        table(
+            ["next edition", "time", "note"],
+            [(row.edition, f"{row.at.astimezone(zone):%a %Y-%m-%d %H:%M}", row.words) for row in found.next_editions],
+        )
+    for trouble in found.troubles:
+        say(f"! {trouble}", style="red")
+    if not found.troubles:
+        say("No trouble.", style="green")
+
+
+def accounts(
+    edition: Annotated[str | None, typer.Option(help="Only this edition.")] = None, *, as_json: Json = False
+) -> None:
+    """Count every mail anew; exit code 1 if a single one is missing.
+
+    planned = sent + failed + skipped + canceled + expired + uncertain + waiting. In the sandbox the
+    mails in its inbox are counted too.
+    """
+    from nurture.service.counting import count_accounts
+
+    with house() as clinic:
+        found = count_accounts(clinic, edition=edition)
+    if as_json:
+        print_json({"balanced": found.balanced, "accounts": found})
+    else:
+        print_accounts(found)
+    if not found.balanced:
+        raise typer.Exit(1)
+
+
+def print_accounts(found: Accounts) -> None:
+    """The table of accounts, and in words what does not balance."""
+    numbers = ("planned", "sent", "failed", "skipped", "canceled", "expired", "uncertain", "waiting")
+    rows = [
+        (row.edition, row.state, *(getattr(row, name) for name in numbers), "yes" if row.balanced else "NO")
+        for row in found.editions
+    ]
+    if found.editions:
+        totals = (sum(getattr(row, name) or 0 for row in found.editions) for name in numbers)
+        rows.append(("all", "", *totals, "yes" if found.balanced else "NO"))
+    table(["edition", "state", *(f">{name}" for name in numbers), "balanced"], rows)
+    for row in found.editions:
+        for problem in row.problems:
+            say(f"{row.edition}: {problem}", style="red")
+    for problem in found.problems:
+        say(problem, style="red")
+    if found.mails is not None:
+        say(f"{found.mails} mails in the sandbox were counted one by one.")
+    say("The accounts balance." if found.balanced else "The accounts do NOT balance.", style="bold")
+
+
+def why(
+    address: Annotated[str, typer.Argument(help="The person's mail address.")],
+    campaign: Annotated[str, typer.Argument(help="The campaign's name.")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Tell rule by rule, from the log, why somebody got a campaign's mail or did not."""
+    from nurture.reports.why import why as ask
+
+    with house() as clinic:
+        found = ask(clinic.store, clinic.workspace, address, campaign, now=clinic.clock.now())
+        zone = ZoneInfo(clinic.workspace.settings.clinic.time_zone)
+    if as_json:
+        print_json(found)
+    else:
+        _print_why(found, zone)
+
+
+def _print_why(found: Why, zone: ZoneInfo) -> None:
+    say(found.answer, style="bold")
+    for person in found.people:
+        if len(found.people) > 1:
+            say(f"\n{person.name}", style="bold")
+        for edition in person.editions:
+            say(f"\n{edition.edition}, due {edition.due_at.astimezone(zone):%a %Y-%m-%d %H:%M}", style="bold")
+            say(f"  {edition.words}")
+            for attempt in edition.attempts:
+                answer = " ".join(str(part) for part in (attempt.code, attempt.enhanced, attempt.answer) if part)
+                say(f"  try {attempt.number}, {attempt.started_at.astimezone(zone):%Y-%m-%d %H:%M:%S}: {answer}")
+            for words in edition.afterwards:
+                say(f"  {words}")
+            if edition.delivery_id is not None:
+                say(f"  more: nurture log show {edition.delivery_id}", style="dim")
+        say("\nThe rules now", style="bold")
+        for check in person.checks:
+            mark, style = ("yes", "green") if check.holds else ("no ", "yellow")
+            say(f"  {mark}  {check.name}: {check.words}", style=style)
+        for part in person.rule:
+            mark, style = ("yes", "green") if part.holds else ("no ", "yellow")
+            say(f"       {'  ' * part.depth}{mark}  {part.words}", style=style)
+    if found.next_edition:
+        say(f"\nNext edition: {found.next_edition.astimezone(zone):%a %Y-%m-%d %H:%M}")

@@ -1,0 +1,182 @@
+"""What goes out: ``plan``, ``preview``, ``send``, ``run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nurture.cli.options import Json, Yes, confirm, house
+from nurture.cli.output import on_terminal, print_json, say, table, warn
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
+    from nurture.planning.forecast import ForecastEdition
+
+Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(epilog="Examples: nurture plan --days 60; nurture plan --names")(plan)
+    app.command(epilog="Example: nurture preview partner-news --as dr.lee@valley-ortho.example")(preview)
+    app.command(epilog="Example: nurture send evening-hours")(send)
+    app.command(epilog="Stop it with Ctrl-C or SIGTERM: no new mail leaves, and answers are waited for.")(run)
+
+
+def plan(
+    days: Annotated[int, typer.Option(help="How far to look ahead.", min=1, max=366)] = 30,
+    *,
+    names: Annotated[bool, typer.Option("--names", help="Also who gets each edition, and who does not.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what would be sent when, to whom, and who is left out and why. Changes nothing."""
+    from zoneinfo import ZoneInfo
+
+    from nurture.planning.forecast import forecast
+
+    with house() as clinic:
+        editions = forecast(clinic.store, clinic.workspace, now=clinic.clock.now(), days=days)
+        zone = ZoneInfo(clinic.workspace.settings.clinic.time_zone)
+    if as_json:
+        print_json(editions)
+    else:
+        print_forecast(editions, zone, days=days, names=names)
+
+
+def print_forecast(editions: Sequence[ForecastEdition], zone: ZoneInfo, *, days: int, names: bool = False) -> None:
+    """The table of coming editions; with ``names`` the people of each."""
+    if not editions:
+        say(f"Nothing is due in the next {days} days.")
+        return
+    table(
+        ["time", "edition", ">mails", "left out", "note"],
+        [
+            (
+                f"{edition.due_at.astimezone(zone):%a %Y-%m-%d %H:%M}",
+                edition.id,
+                edition.queued,
+                edition.left_out_in_words,
+                edition.note or (edition.skipped or "").replace("_", " "),
+            )
+            for edition in editions
+        ],
+    )
+    if names:
+        for edition in editions:
+            say(str(edition.id), style="bold")
+            for person in edition.recipients:
+                say(f"  {person.name} <{person.address}>")
+            for person in edition.left_out:
+                say(
+                    f"  not {person.name} <{person.address}>: {person.reason_in_words or person.reason}", style="yellow"
+                )
+
+
+def preview(
+    campaign: Campaign,
+    address: Annotated[
+        str | None, typer.Option("--as", metavar="ADDRESS", help="As this contact would get it.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write DIR/CAMPAIGN.html, .txt and .eml.", metavar="DIR")] = None,
+    *,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the browser.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write the exact mail that a contact would get now, and open it."""
+    from nurture.service.preview import preview as compose_preview
+
+    with house() as clinic:
+        found = compose_preview(clinic, campaign, address=address)
+        folder = output or clinic.root / "data" / "previews"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    files = {
+        "html": found.page.encode(),
+        "txt": found.message.text.encode(),
+        "eml": found.message.raw,
+    }
+    for ending, content in files.items():
+        path = folder / f"{campaign}.{ending}"
+        path.write_bytes(content)
+        path.chmod(0o600)
+    page = folder / f"{campaign}.html"
+    if as_json:
+        print_json(
+            {
+                "campaign": campaign,
+                "address": found.address,
+                "subject": found.message.subject,
+                "bytes": len(found.message.raw),
+                "left_out": found.left_out,
+                "files": [folder / f"{campaign}.{ending}" for ending in files],
+            }
+        )
+        return
+    say(f"Subject: {found.message.subject}", style="bold")
+    say(f"For {found.address}, {len(found.message.raw) / 1024:.0f} kB")
+    if found.left_out:
+        say(f"This person would not get it now: {found.left_out}", style="yellow")
+    say(f"Wrote {page}, .txt and .eml")
+    if on_terminal() and not no_open:
+        import webbrowser
+
+        webbrowser.open(page.absolute().as_uri())
+
+
+def send(campaign: Campaign, *, yes: Yes = False, as_json: Json = False) -> None:
+    """Make an edition now, whatever the schedule; a running loop delivers it, else this command does.
+
+    Mail still waits for the reader's window, and all gates hold.
+    """
+    from nurture.service.sending import send_now
+
+    with house() as clinic:
+        confirm(f"Make an edition of {campaign} now?", yes=yes)
+        done = send_now(clinic, campaign)
+    if as_json:
+        print_json(done)
+        return
+    found = done.account
+    if found.reason:
+        say(f"{found.edition} is skipped: {found.reason.replace('_', ' ')}.", style="yellow")
+        return
+    say(f"{found.edition}: {found.planned} planned, {found.skipped} of them left out.", style="bold")
+    if done.by_loop:
+        say("The running loop delivers it.")
+    else:
+        say(f"{found.sent} sent now, {found.waiting} wait for their time.")
+        if found.waiting:
+            say("Keep `nurture run` running, so that they leave.")
+
+
+def run(
+    *,
+    inbox: Annotated[bool, typer.Option(help="Serve the sandbox's inbox page.")] = True,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+) -> None:
+    """Plan and deliver until stopped; in the sandbox also serve its inbox."""
+    import asyncio
+    import logging
+
+    from nurture.service.loop import run_loop
+    from nurture.vocabulary import Mode
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S", force=True)
+    # APScheduler tells of every wake-up; only its troubles matter here.
+    logging.getLogger("apscheduler").setLevel(logging.INFO if verbose else logging.WARNING)
+    with house() as clinic:
+        server = None
+        if inbox and clinic.mode() is Mode.SANDBOX:
+            from nurture.sandbox.inbox import serve_inbox
+
+            server = serve_inbox(clinic.maildir)
+            say(f"Sandbox inbox: {server.url}")
+        try:
+            asyncio.run(run_loop(clinic))
+        finally:
+            if server:
+                server.stop()
+    warn("Stopped.")

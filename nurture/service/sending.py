@@ -1,0 +1,45 @@
+"""``nurture send``: an edition now, delivered by the running loop or else right here."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from nurture.delivery.ownership import living
+from nurture.planning.editions import plan_now
+from nurture.reports.accounts import EditionAccount, accounts
+from nurture.service.delivering import open_worker
+from nurture.service.house import House
+from nurture.store import workers
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """An edition made by hand, and where its mails are now. ``by_loop``: a running loop delivers it."""
+
+    account: EditionAccount
+    by_loop: bool
+
+
+def send_now(house: House, campaign: str) -> Sent:
+    """Make an edition of ``campaign`` and see it off.
+
+    Raises what `plan_now` raises, `SandboxError` and `StoreError`.
+    """
+    edition = plan_now(house.store, house.workspace, campaign, now=house.clock.now(), snapshot=house.snapshot)
+    by_loop = _loop_is_alive(house)
+    if not by_loop:
+        asyncio.run(_deliver(house))
+    found = accounts(house.store, mode=house.mode(), edition=str(edition))
+    return Sent(found.editions[0], by_loop)
+
+
+async def _deliver(house: House) -> None:
+    async with open_worker(house) as worker:
+        await worker.deliver_due()
+
+
+def _loop_is_alive(house: House) -> bool:
+    with house.store.read() as connection:
+        running = [row.owner for row in workers.not_ended(connection)]
+        return bool(living(connection, house.store, running))
