@@ -89,6 +89,11 @@ class Composer:
         self._base["preheader"] = ""
         self._head = _EditionHead(shared)
 
+    @property
+    def encodes_pieces(self) -> bool:
+        """Whether constant text is encoded once, not with each mail."""
+        return self._encoded
+
     def compose(self, recipient: Recipient) -> ComposedMessage:
         """The mail for ``recipient``; raises `RenderError` if it cannot or must not leave."""
         with self._lock:
@@ -154,7 +159,11 @@ class Composer:
         words = list(self._always)
         for word in dict.fromkeys((*self._often, *image_words(news))):
             # as a value of its own, or (rarely) inside of something longer
-            if word in self._images and (word in html or quoted_value(word) in html or word in decoded()):
+            if (
+                word not in words
+                and word in self._images
+                and (word in html or quoted_value(word) in html or word in decoded())
+            ):
                 words.append(word)
         images = [self._images[word] for word in words]
         if sum(len(image.part) for image in images) > MAX_IMAGES * 1.4:  # base64 and its line ends
@@ -191,6 +200,8 @@ class _EditionHead:
         if message_id.rpartition("@")[2] != self._domain or not message_id.isascii():
             message = f"a Message-ID under the From domain {self._domain} is needed"
             raise RenderError([Problem("message", 0, 0, message)])
+        if headers.one_word(recipient.address) != recipient.address or "@" not in recipient.address:
+            raise RenderError([Problem("message", 0, 0, "the contact's address is no mail address")])
         name = full_name(context["contact"])
         return "".join(
             (

@@ -21,6 +21,7 @@ from markupsafe import Markup, escape
 ALTERNATIVE = "=_nurture_alternative"
 RELATED = "=_nurture_related"
 SOFT_BREAK = "=\r\n"
+_MAX_LINE = 76  # RFC 2045 6.7 (5)
 _SAFE = re.compile(r"[!-<>-~](?:[ -<>-~]{0,70}[!-<>-~])?\Z")
 _MEMO = 4096
 
@@ -76,7 +77,16 @@ def quoted_value(text: str) -> str:
     """An escaped text as quoted-printable that ends with a soft break; nothing for an empty text."""
     if not text:
         return ""
-    return (text if _SAFE.match(text) else quoted_printable(text)) + SOFT_BREAK
+    if _SAFE.match(text):
+        return text + SOFT_BREAK
+    encoded = quoted_printable(text)
+    start = encoded.rfind("\n") + 1
+    if len(encoded) - start > _MAX_LINE - 1:  # no room for the soft break
+        cut = start + _MAX_LINE - 4
+        while "=" in encoded[cut - 2 : cut]:
+            cut -= 1
+        encoded = encoded[:cut] + SOFT_BREAK + encoded[cut:]
+    return encoded + SOFT_BREAK
 
 
 class _Inspect(NodeVisitor):

@@ -122,7 +122,8 @@ class _Converter(HTMLParser):
             if self.line:
                 self.line += CELL
         elif tag in _BLOCKS:
-            self.end_line(blank=tag in _SPACED)
+            nested = tag in ("ul", "ol") and bool(self.lists)
+            self.end_line(blank=tag in _SPACED and not nested)
         self.start(tag, values)
 
     def start(self, tag: str, values: dict[str, str]) -> None:

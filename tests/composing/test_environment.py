@@ -1,0 +1,89 @@
+"""The sandbox: strict, bounded, and without a way out."""
+
+import pytest
+
+from nurture.composing.environment import CompiledText, MailEnvironment
+from nurture.errors import ComposeError, RenderError
+
+
+def render(source: str, *, html: bool = True, **values: object) -> str:
+    return CompiledText(source, MailEnvironment(html=html), file="t.mjml").render(values)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ x.__class__ }}",
+        "{{ ''.__class__.__mro__ }}",
+        "{{ x.__init__.__globals__ }}",
+        "{{ ''['__class__'] }}",
+        "{{ '' | attr('__class__') }}",
+        "{{ '{0.__class__}'.format(x) }}",
+        "{{ '{0.__class__}'.format_map(x) }}",
+        "{{ '%999999999d' % 1 }}",
+        "{{ self }}{{ self._TemplateReference__context }}",
+        "{{ lipsum.__globals__ }}",
+        "{{ cycler }}",
+        "{{ joiner }}",
+        "{{ namespace() }}",
+        "{{ x.clear() }}",
+        "{{ x.update({'a': 1}) }}",
+        "{{ [1].append(2) }}",
+        "{{ 'x'.center(1000000000) }}",
+        "{{ 'x'.zfill(1000000000) }}",
+        "{{ 'x' * 100000000 }}",
+        "{{ 100000000 * [1] }}",
+        "{{ 9999 ** 9999 }}",
+        "{% for i in range(100000) %}x{% endfor %}",
+        "{% for i in range(1000) %}{% for j in range(1000) %}x{% endfor %}{% endfor %}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{{ x | safe }}",
+        "{{ 1 / 0 }}",
+        "{{ 'x' | int + 'y' }}",
+        "{{ missing }}",
+        "{{ x.missing }}",
+        "{{ x.missing.deeper }}",
+        "{% if missing %}{% endif %}",
+        "{{ nothing }}",
+    ],
+)
+def test_what_must_not_work(source: str) -> None:
+    with pytest.raises(ComposeError, match=r"t\.mjml"):
+        render(source, x={"a": 1}, nothing=None)
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        ("{{ missing | default('there') }}", "there"),
+        ("{{ x.items }}", "3"),  # a key goes before a method
+        ("{% for key, value in y.items() %}{{ key }}={{ value }} {% endfor %}", "a=1 "),
+        ("{{ 'a,b'.split(',') | join(' ') }}", "a b"),
+        ("{{ '<' }}{{ name }}", "&lt;&lt;b&gt;"),
+        ("{{ '2026-12-01' | date }}", "December 1, 2026"),
+        ("{{ '2026-12-01T09:05' | date('%a %d %b, %-I:%M %p') }}", "Tue 01 Dec, 9:05 am"),
+        ("{{ '(503) 555-0140' | telephone }}", "tel:5035550140"),
+        ("{{ '+1 503 555' | telephone }}", "tel:+1503555"),
+        ("{{ 'a b&c' | quoted }}", "a%20b%26c"),
+        ("{% if x is defined and z is not defined %}yes{% endif %}", "yes"),
+    ],
+)
+def test_what_works(source: str, wanted: str) -> None:
+    assert render(source, x={"items": 3}, y={"a": 1}, name="<b>") == wanted
+
+
+@pytest.mark.parametrize("source", ["{{ 'soon' | date }}", "{{ 3 | date }}", "{{ '2026-12-01' | date('%Q') }}"])
+def test_dates_that_are_none(source: str) -> None:
+    with pytest.raises(RenderError, match="date"):
+        render(source)
+
+
+def test_data_is_never_a_template() -> None:
+    hostile = "{{ 7*7 }}{% for x in y %}{# c #}"
+    assert render("{{ x }}", html=False, x=hostile) == hostile
+
+
+def test_errors_never_show_values() -> None:
+    with pytest.raises(RenderError) as caught:
+        render("{{ x | date }}", x="secret diagnosis")
+    assert "secret" not in str(caught.value)
