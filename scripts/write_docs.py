@@ -78,6 +78,16 @@ def walk_commands():  # noqa: ANN201 - click's types are typer's own copy
     return list(walk("", typer.main.get_command(app)))
 
 
+def groups() -> set[str]:
+    """Names of command groups that do something by themselves, such as `log`."""
+    import typer
+
+    from nurture.cli.app import app
+
+    top = typer.main.get_command(app)
+    return {name for name, command in top.commands.items() if getattr(command, "invoke_without_command", False)}
+
+
 def anchor(name: str) -> str:
     """The anchor of a command's heading in commands.md."""
     return "nurture-" + name.replace(" ", "-")

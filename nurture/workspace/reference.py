@@ -44,6 +44,25 @@ def configuration_reference() -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
+def settings_by_name() -> list[tuple[str, str]]:
+    """Every key of every file by its dotted name (``clinic.name``), with its meaning, for the glossary."""
+    found: list[tuple[str, str]] = []
+    for title, model in _FILES:
+        schema = model_schema(model)
+        definitions = schema.get("$defs", {})
+        found += [(f"{title}: {name}", meaning) for name, meaning in _names(schema, definitions, "")]
+    return found
+
+
+def _names(schema: JsonSchemaValue, definitions: JsonSchemaValue, prefix: str) -> Iterator[tuple[str, str]]:
+    for key, field in schema["properties"].items():
+        target = definitions.get(str(field.get("$ref", "")).rpartition("/")[2], {})
+        yield prefix + key, _cell(field.get("description") or target.get("description", ""))
+        inside = f"{prefix}{key}.NAME." if field.get("type") == "object" else f"{prefix}{key}."
+        for name in dict.fromkeys(_models_in(field, definitions)):
+            yield from _names(definitions[name], definitions, inside)
+
+
 def _file(model: type[BaseModel], shown: set[str]) -> Iterator[str]:
     """One table for the file, then one for each kind of mapping in it that was not ``shown`` yet."""
     schema = model_schema(model)
