@@ -6,7 +6,7 @@ contact. Only rows without ``lifted_at`` suppress; lifted ones are history.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -117,6 +117,16 @@ def active_suppression(connection: Connection, scope: SuppressionScope, key: str
         .one_or_none()
     )
     return None if row is None else _row(row)
+
+
+def active_by_address(connection: Connection, address_hashes: Sequence[str]) -> dict[str, SuppressionReason]:
+    """Why these addresses themselves are suppressed, by hash; the others are left out."""
+    query = sa.select(suppression.c.key, suppression.c.reason).where(
+        suppression.c.scope == SuppressionScope.ADDRESS,
+        suppression.c.key.in_(address_hashes),
+        suppression.c.lifted_at.is_(None),
+    )
+    return {row.key: SuppressionReason(row.reason) for row in connection.execute(query)}
 
 
 def suppress(

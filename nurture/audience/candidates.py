@@ -1,0 +1,219 @@
+"""One row of a file as a candidate: checked values, or the reason why not. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, TypeVar
+
+from nurture.address import Address, AddressError
+from nurture.audience import cells
+from nurture.audience.addresses import AddressReader, mistyped
+from nurture.audience.columns import Columns, is_attribute, sensitive_columns
+from nurture.audience.sheet import Cell, Row
+from nurture.vocabulary import Category, ConsentKind
+
+T = TypeVar("T")
+
+_MAX_ATTRIBUTE: Final = 500
+_TEXTS: Final = {"title": 40, "role": 150, "phone": 40, "external_id": 100, "first_name": 100, "last_name": 100}
+_NAMES: Final = frozenset({"title", "first_name", "last_name"})
+_READERS: Final[Mapping[str, Callable[[Cell], str | None]]] = {
+    "language": cells.language,
+    "time_zone": cells.time_zone,
+    "country": cells.country,
+}
+_ORGANIZATION_TEXTS: Final = {"phone": 40, "city": 100, "region": 100, "owner": 63}
+
+
+@dataclass(frozen=True, slots=True)
+class GivenConsent:
+    """A consent with all that proves it."""
+
+    kind: ConsentKind
+    source: str
+    obtained_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A checked row.
+
+    ``values`` are columns of the contact that the row fills, ``emptied`` those
+    it has empty; likewise attributes. ``organization`` has the name and columns.
+    """
+
+    row: int
+    address: Address
+    values: Mapping[str, Any]
+    attributes: Mapping[str, str]
+    emptied: tuple[str, ...]
+    categories: frozenset[Category]
+    tags: frozenset[str]
+    organization: Mapping[str, str] | None
+    consent: GivenConsent | None
+    sensitive: tuple[str, ...]  # filled columns that past patients must not have
+    warnings: tuple[str, ...]
+
+
+def sensitive_fields(columns: Columns, allow_columns: Collection[str]) -> frozenset[str]:
+    """The fields whose header or own name is sensitive and of which neither is allowed."""
+    found = set()
+    for name, header in columns.headers.items():
+        flagged = sensitive_columns((name, header), ())
+        if flagged and len(sensitive_columns((name, header), allow_columns)) == len(flagged):
+            found.add(name)
+    return frozenset(found)
+
+
+class CandidateReader:
+    """Turns rows of one file into candidates.
+
+    ``allow_columns`` are the sensitive columns that patients may have,
+    ``country`` is the clinic's and decides how ``3/4/2026`` reads, ``categories``,
+    ``tags`` and ``consent`` are what every row gets, ``today`` the clinic's date.
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        *,
+        country: str,
+        today: date,
+        allow_columns: tuple[str, ...] = (),
+        categories: frozenset[Category] = frozenset(),
+        tags: frozenset[str] = frozenset(),
+        consent: GivenConsent | None = None,
+    ) -> None:
+        self._columns = columns
+        self._country = country
+        self._day_first = country != "US"
+        self._today = today
+        self._categories, self._tags, self._consent = categories, tags, consent
+        self._addresses = AddressReader()
+        self._attributes = {name: place for name, place in columns.fields.items() if is_attribute(name)}
+        self._sensitive = sensitive_fields(columns, allow_columns)
+
+    def read(self, row: Row) -> Candidate:
+        """The candidate; raises `cells.CellError` with the reason why the row cannot be written."""
+        width = len(self._columns.all_headers)
+        if len(row.cells) > width and any(row.cells[width:]):
+            raise cells.CellError(f"{len(row.cells)} cells, but {width} columns: a delimiter or quote is wrong")
+        warnings: list[str] = []
+        address = self._address(row, warnings)
+        values, emptied = self._values(row, warnings)
+        attributes = self._attribute_values(row)
+        if "tags" in self._columns.fields and not self._filled(row, "tags"):
+            emptied.append("tags")
+        emptied += [name for name in self._attributes if name not in attributes and self._present(row, name)]
+        return Candidate(
+            row=row.number,
+            address=address,
+            values=values,
+            attributes=attributes,
+            emptied=tuple(emptied),
+            categories=self._categories | cells.categories(self._cell(row, "category")),
+            tags=self._tags | cells.tags(self._cell(row, "tags")),
+            organization=self._organization(row, emptied, warnings),
+            consent=self._given_consent(row, warnings),
+            sensitive=tuple(self._columns.headers[name] for name in self._sensitive if self._filled(row, name)),
+            warnings=tuple(warnings),
+        )
+
+    def _cell(self, row: Row, name: str) -> Cell:
+        place = self._columns.fields.get(name)
+        return row.cells[place] if place is not None and place < len(row.cells) else None
+
+    def _present(self, row: Row, name: str) -> bool:
+        return self._columns.fields.get(name, len(row.cells)) < len(row.cells)
+
+    def _filled(self, row: Row, name: str) -> bool:
+        return cells.text(self._cell(row, name), longest=cells.NO_LIMIT) is not None
+
+    def _address(self, row: Row, warnings: list[str]) -> Address:
+        cell = self._cell(row, "address")
+        if cell is None or cells.text(cell, longest=cells.NO_LIMIT) is None:
+            raise cells.CellError("no address")
+        try:
+            address = self._addresses.read(str(cell).strip().removeprefix("mailto:"))
+        except AddressError as error:
+            raise cells.CellError(f"not an address: {error}") from error
+        meant = mistyped(address.domain)
+        if meant:
+            warnings.append(f"{address.domain} is perhaps {meant}")
+        return address
+
+    def _values(self, row: Row, warnings: list[str]) -> tuple[dict[str, Any], list[str]]:
+        values: dict[str, Any] = {}
+        emptied = []
+        for name in self._columns.fields:
+            found: str | date | None
+            if name in _TEXTS:
+                found = cells.text(self._cell(row, name), longest=_TEXTS[name], name=name in _NAMES)
+            elif name == "discharged_on":
+                found = cells.day(self._cell(row, name), day_first=self._day_first)
+            elif name in _READERS:
+                found = _doubtful(_READERS[name], self._cell(row, name), warnings)
+            else:
+                continue
+            if found is not None:
+                values[name] = found
+            elif name != "external_id" and self._present(row, name) and not self._filled(row, name):
+                emptied.append(name)
+        return values, emptied
+
+    def _attribute_values(self, row: Row) -> dict[str, str]:
+        found = {}
+        for name, place in self._attributes.items():
+            cell = row.cells[place] if place < len(row.cells) else None
+            value = cell.isoformat() if isinstance(cell, date) else cells.text(cell, longest=_MAX_ATTRIBUTE)
+            if value is not None:
+                found[name] = value
+        return found
+
+    def _organization(self, row: Row, emptied: list[str], warnings: list[str]) -> Mapping[str, str] | None:
+        if "organization" not in self._columns.fields:
+            return None
+        name = cells.text(self._cell(row, "organization"), longest=200)
+        if name is None:
+            if self._present(row, "organization"):
+                emptied.append("organization_id")
+            return None
+        country = _doubtful(cells.country, self._cell(row, "org.country"), warnings)
+        values = {
+            "name": name,
+            "country": country,
+            "site": _doubtful(cells.site, self._cell(row, "org.site"), warnings),
+            "time_zone": _doubtful(cells.time_zone, self._cell(row, "org.time_zone"), warnings),
+            "postal_code": cells.postal_code(self._cell(row, "org.postal_code"), country=country or self._country),
+        }
+        for column, longest in _ORGANIZATION_TEXTS.items():
+            values[column] = cells.text(self._cell(row, f"org.{column}"), longest=longest)
+        return {column: value for column, value in values.items() if value is not None}
+
+    def _given_consent(self, row: Row, warnings: list[str]) -> GivenConsent | None:
+        kind = _doubtful(cells.consent_kind, self._cell(row, "consent"), warnings)
+        if kind is None:
+            return self._consent
+        source = cells.text(self._cell(row, "consent_source"), longest=200)
+        try:
+            obtained_on = cells.day(self._cell(row, "consent_date"), day_first=self._day_first)
+        except cells.CellError as error:
+            warnings.append(f"consent is not recorded: {error}")
+            return self._consent
+        if source is None or obtained_on is None:
+            warnings.append("consent is not recorded: it needs a source and a date")
+            return self._consent
+        if obtained_on > self._today:
+            warnings.append(f"consent is not recorded: {obtained_on.isoformat()} is in the future")
+            return self._consent
+        return GivenConsent(kind, source, obtained_on)
+
+
+def _doubtful(reader: Callable[[Cell], T | None], cell: Cell, warnings: list[str]) -> T | None:
+    try:
+        return reader(cell)
+    except cells.Doubt as doubt:
+        warnings.append(str(doubt))
+        return None

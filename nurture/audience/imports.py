@@ -1,0 +1,241 @@
+"""Importing contacts from a file: first a diff, then the same decisions written in one transaction.
+
+Both passes stream the file and decide row by row in chunks, so memory stays
+flat. The second must come to the same decisions, else nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from nurture.audience.address_key import load_address_key
+from nurture.audience.candidates import CandidateReader, GivenConsent, sensitive_fields
+from nurture.audience.columns import Columns, match_columns
+from nurture.audience.diff import ImportRules, RowKind
+from nurture.audience.import_diff import DiffBuilder, ImportDiff
+from nurture.audience.import_passes import ImportPass
+from nurture.audience.import_writer import ImportWriter
+from nurture.audience.private_csv import RowWriter, private_csv
+from nurture.audience.sheet import Row, read_rows
+from nurture.errors import ImportRefusedError, InputError, NotFoundError
+from nurture.store import Store
+from nurture.store.contact_changes import archive_contacts
+from nurture.vocabulary import Category
+from nurture.workspace.settings import Settings
+from nurture.workspace.workspace import Workspace
+
+__all__ = ["ImportDiff", "ImportOrder", "ImportResult", "apply_import", "diff_import", "import_order"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOrder:
+    """What to import and how; make it with `import_order`.
+
+    ``columns`` is field to header, with ``recognize`` other fields are found by
+    their headers. ``max_bad`` is the share of bad rows (0 to 1) above which nothing is written.
+    """
+
+    file: Path
+    name: str | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    recognize: bool = True
+    categories: frozenset[Category] = frozenset()
+    tags: frozenset[str] = frozenset()
+    consent: GivenConsent | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    sheet: str | None = None
+    household: bool = False
+    clear_empty: bool = False
+    replace_tags: bool = False
+    archive_absent: bool = False
+    max_bad: float = 0.10
+
+    @property
+    def source(self) -> str:
+        """How events and suppressions name this import."""
+        return f"import: {self.name or self.file.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What was written. ``rejected_file`` has the rows that were not, with reasons."""
+
+    new: int
+    changed: int
+    archived: int
+    rejected_file: Path | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every row was written or there already."""
+        return self.rejected_file is None
+
+
+def import_order(
+    workspace: Workspace,
+    file: Path,
+    *,
+    name: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    categories: frozenset[Category] = frozenset(),
+    tags: frozenset[str] = frozenset(),
+    consent: GivenConsent | None = None,
+    delimiter: str | None = None,
+    household: bool = False,
+    clear_empty: bool = False,
+    replace_tags: bool = False,
+    archive_absent: bool = False,
+    max_bad: float = 0.10,
+) -> ImportOrder:
+    """The order for a file, with the saved import ``name`` as its base.
+
+    ``columns`` (``--map``) come on top of the saved ones. Raises `NotFoundError`
+    for an unknown name, `InputError` for what does not fit together.
+    """
+    if name is not None and name not in workspace.imports:
+        known = ", ".join(sorted(workspace.imports)) or "none"
+        raise NotFoundError(f"there is no saved import {name} (imports/{name}.yaml); there are {known}")
+    if archive_absent and name is None:
+        raise InputError("only a saved import (imports/NAME.yaml) knows which contacts it brought and so who is absent")
+    saved = workspace.imports[name] if name else None
+    if consent is None and saved is not None and saved.consent is not None:
+        consent = GivenConsent(saved.consent.kind, saved.consent.source, saved.consent.date)
+    return ImportOrder(
+        file=file,
+        name=name,
+        columns={**(saved.columns if saved else {}), **(columns or {})},
+        recognize=not (saved and saved.columns),
+        categories=categories | frozenset(saved.category if saved else ()),
+        tags=tags | frozenset(saved.tags if saved else ()),
+        consent=consent,
+        delimiter=delimiter or (saved.delimiter if saved else None),
+        encoding=saved.encoding if saved else None,
+        sheet=saved.sheet if saved else None,
+        household=household,
+        clear_empty=clear_empty,
+        replace_tags=replace_tags,
+        archive_absent=archive_absent,
+        max_bad=max_bad,
+    )
+
+
+def diff_import(store: Store, workspace: Workspace, order: ImportOrder, *, now: datetime) -> ImportDiff:
+    """What the import would do; writes nothing (but the address key, on first use).
+
+    Raises `InputError` for a file that cannot be read, `ImportRefusedError` for
+    one that must not be imported at all.
+    """
+    key = load_address_key(store, workspace.root / "data")
+    with _open_file(order, workspace.settings, now) as (columns, reader, rows), store.read() as connection:
+        builder = DiffBuilder(columns)
+        decided = ImportPass(connection, reader, _rules(order, workspace.settings), key)
+        for chunk in decided.chunks(rows):
+            for row in chunk:
+                builder.add(row)
+        return builder.finish(connection, name=order.name, taken=decided.taken, max_bad=order.max_bad)
+
+
+def apply_import(
+    store: Store, workspace: Workspace, order: ImportOrder, diff: ImportDiff, *, now: datetime
+) -> ImportResult:
+    """Write what ``diff`` said, all or nothing; rows that are not written go to ``FILE.rejected.csv``.
+
+    Raises `ImportRefusedError` if too many rows are bad, or if the contacts or
+    the file changed since the diff; then nothing is written.
+    """
+    if diff.refusal:
+        raise ImportRefusedError(diff.refusal)
+    key = load_address_key(store, workspace.root / "data")
+    rules = _rules(order, workspace.settings)
+    with _open_file(order, workspace.settings, now) as (columns, reader, rows), _rejects(order, diff) as reject:
+        builder = DiffBuilder(columns)
+        with store.write() as connection:
+            writer = ImportWriter(connection, key, source=order.source, country=rules.country, now=now)
+            writer.write_organizations(diff.organizations)
+            decided = ImportPass(connection, reader, rules, key)
+            for chunk in decided.chunks(rows):
+                for row in chunk:
+                    builder.add(row)
+                    if row.decision.kind in (RowKind.REJECTED, RowKind.CONFLICT):
+                        reject([row.row.number, row.decision.reason, *row.row.cells])
+                decided.taken.update(writer.write(chunk))
+            if builder.fingerprint != diff.fingerprint:
+                raise ImportRefusedError("the contacts or the file changed since the diff was shown; import again")
+            absent = diff.absent_ids if order.archive_absent else ()
+            archived = archive_contacts(connection, absent, now=now)
+    path = _rejected_path(order) if diff.rejected or diff.conflicts else None
+    return ImportResult(new=diff.new, changed=diff.changed, archived=archived, rejected_file=path)
+
+
+def _rules(order: ImportOrder, settings: Settings) -> ImportRules:
+    return ImportRules(
+        household=order.household,
+        clear_empty=order.clear_empty,
+        replace_tags=order.replace_tags,
+        country=settings.clinic.address.country,
+        imported_from=order.name,
+    )
+
+
+@contextmanager
+def _open_file(
+    order: ImportOrder, settings: Settings, now: datetime
+) -> Iterator[tuple[Columns, CandidateReader, Iterator[Row]]]:
+    today = now.astimezone(ZoneInfo(settings.clinic.time_zone)).date()
+    _check_consent(order, today)
+    allowed = settings.imports.allow_columns
+    opened = read_rows(order.file, delimiter=order.delimiter, encoding=order.encoding, sheet=order.sheet)
+    with opened as rows:
+        header = next(rows, None)
+        if header is None:
+            raise InputError(f"{order.file} has no rows")
+        names = ["" if cell is None else str(cell).strip() for cell in header.cells]
+        columns = match_columns(names, order.columns, recognize=order.recognize)
+        if Category.PAST_PATIENT in order.categories:
+            _refuse_sensitive(columns, allowed)
+        reader = CandidateReader(
+            columns,
+            country=settings.clinic.address.country,
+            today=today,
+            allow_columns=allowed,
+            categories=order.categories,
+            tags=order.tags,
+            consent=order.consent,
+        )
+        yield columns, reader, rows
+
+
+def _check_consent(order: ImportOrder, today: date) -> None:
+    if order.consent is not None and order.consent.obtained_on > today:
+        raise InputError(f"the consent's date {order.consent.obtained_on.isoformat()} is in the future")
+
+
+def _refuse_sensitive(columns: Columns, allowed: tuple[str, ...]) -> None:
+    """Even a column that nobody asked for: such a file should not lie around."""
+    everything = Columns(columns.fields, {**columns.headers, **{name: name for name in columns.unused}}, (), ())
+    found = sorted(everything.headers[name] for name in sensitive_fields(everything, allowed))
+    if found:
+        raise ImportRefusedError(
+            f"past patients must not come with {', '.join(found)}: take these columns out of the file, "
+            "or name them under imports.allow_columns in nurture.yaml. Nothing was imported."
+        )
+
+
+def _rejected_path(order: ImportOrder) -> Path:
+    return order.file.with_name(f"{order.file.name}.rejected.csv")
+
+
+@contextmanager
+def _rejects(order: ImportOrder, diff: ImportDiff) -> Iterator[RowWriter]:
+    if not (diff.rejected or diff.conflicts):
+        yield lambda cells: None  # the fingerprint refuses later if there are some after all
+        return
+    with private_csv(_rejected_path(order)) as write:
+        write(["row", "reason", *diff.headers])
+        yield write
