@@ -40,7 +40,7 @@ class ForecastReader:
     not_before: datetime
     news: tuple[str, ...] = ()
     reason: SkipReason | None = None
-    words: str = ""
+    reason_in_words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,15 @@ class ForecastEdition:
     skipped: EditionReason | None
     meant: int
     queued: int
-    readers: tuple[ForecastReader, ...]
+    recipients: tuple[ForecastReader, ...]
     left_out: tuple[ForecastReader, ...]
     reasons: Mapping[SkipReason, int]
+
+    @property
+    def left_out_in_words(self) -> str:
+        """How many are left out for which reason: ``3 suppressed, 1 no consent``; empty: nobody."""
+        ordered = sorted(self.reasons.items(), key=lambda item: (-item[1], item[0]))
+        return ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in ordered)
 
 
 def forecast(store: Store, workspace: Workspace, *, now: datetime, days: int) -> tuple[ForecastEdition, ...]:
@@ -123,14 +129,14 @@ class _People:
 
     meant: int = 0
     sent: list[PlannedDelivery] = field(default_factory=list)
-    readers: list[ForecastReader] = field(default_factory=list)
+    recipients: list[ForecastReader] = field(default_factory=list)
     left_out: list[ForecastReader] = field(default_factory=list)
     reasons: Counter[SkipReason] = field(default_factory=Counter)
 
     def add(self, page: Sequence[PersonRow], rows: Sequence[PlannedDelivery]) -> None:
         self.meant += len(rows)
         for person, row in zip(page, rows, strict=True):
-            names = self.readers if row.reason is None else self.left_out
+            names = self.recipients if row.reason is None else self.left_out
             if row.reason is None:
                 self.sent.append(row)
             else:
@@ -170,7 +176,7 @@ class _Play:
             skipped=None if missed else people.skipped(campaign),
             meant=people.meant,
             queued=len(people.sent),
-            readers=tuple(people.readers),
+            recipients=tuple(people.recipients),
             left_out=tuple(people.left_out),
             reasons=people.reasons,
         )
@@ -197,5 +203,5 @@ def _reader(person: PersonRow, row: PlannedDelivery) -> ForecastReader:
         not_before=row.not_before,
         news=row.news,
         reason=row.reason,
-        words=REASONS_IN_WORDS[row.reason] if row.reason else "",
+        reason_in_words=REASONS_IN_WORDS[row.reason] if row.reason else "",
     )

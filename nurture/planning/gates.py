@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -47,25 +48,19 @@ class Reader(Protocol):
         """The contact's organization."""
         ...
 
-    @property
-    def created_at(self) -> datetime:
-        """Since when the contact is known (UTC)."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class NewsRule:
     """Which items a reader may get. ``items`` are in the order of preference.
 
-    For a reader who has seen none the news reaches back to ``back_to``; for one
-    who has seen some, as far before joining as it did then (``reaches_back``).
+    Unseen news reaches back to ``back_to``; for a reader who has seen some,
+    also to the oldest of those, so that nothing is lost that was left over.
     """
 
     items: Sequence[NewsItem]
     unseen: bool
     maximum: int
     back_to: date
-    reaches_back: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,22 +123,18 @@ def pass_gates(
         return Outcome(SkipReason.GIVE_FIRST)
     if rules.news is None:
         return Outcome(None)
-    news = choose_news(rules.news, facts.seen.get(reader.id, frozenset()), joined_on=reader.created_at.date())
+    news = choose_news(rules.news, facts.seen.get(reader.id, frozenset()))
     return Outcome(None, news) if news else Outcome(SkipReason.NO_NEWS)
 
 
-def choose_news(rule: NewsRule, seen: Set[str], *, joined_on: date) -> tuple[str, ...]:
+def choose_news(rule: NewsRule, seen: Set[str]) -> tuple[str, ...]:
     """The ids of the items that a reader gets, in order, at most ``rule.maximum``."""
     if not rule.unseen:
         return tuple(item.id for item in rule.items[: rule.maximum])
-    back_to = joined_on - rule.reaches_back if seen else rule.back_to
-    chosen: list[str] = []
-    for item in rule.items:
-        if item.id not in seen and item.date >= back_to:
-            chosen.append(item.id)
-            if len(chosen) == rule.maximum:
-                break
-    return tuple(chosen)
+    back_to = min((item.date for item in rule.items if item.id in seen), default=rule.back_to)
+    back_to = min(back_to, rule.back_to)
+    unseen = (item.id for item in rule.items if item.id not in seen and item.date >= back_to)
+    return tuple(islice(unseen, rule.maximum))
 
 
 def near_since(at: datetime, gap: timedelta, zone: ZoneInfo) -> datetime | None:

@@ -174,11 +174,9 @@ def _news_rule(campaign: Campaign, settings: Settings, items: Sequence[NewsItem]
     query = campaign.content.news
     if query is None:
         return None
-    reaches_back = settings.limits.news_reaches_back
     return NewsRule(
         items=items,
         unseen=query.unseen,
         maximum=query.max,
-        back_to=today - reaches_back,
-        reaches_back=reaches_back,
+        back_to=today - settings.limits.news_reaches_back,
     )

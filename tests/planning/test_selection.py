@@ -1,0 +1,169 @@
+"""The gates against real databases: who gets a row, and which."""
+
+from datetime import timedelta
+
+import pytest
+
+from nurture.store import suppressions
+from nurture.vocabulary import Category, ConsentKind, SuppressionReason, SuppressionScope
+
+DECEMBER = "partner-news@2026-12-01T09:30"
+
+
+def plan_december(clinic) -> None:
+    clinic.plan("2026-11-25T12:00")
+    clinic.plan("2026-12-01T14:30")
+
+
+def suppress(clinic, scope: SuppressionScope, key: str) -> None:
+    with clinic.store.write() as connection:
+        suppressions.suppress(
+            connection, scope, key, shown=None, reason=SuppressionReason.MANUAL, source="test", now=clinic.now
+        )
+
+
+def test_everybody_who_is_meant_gets_a_row_with_its_reason(any_clinic):
+    clinic = any_clinic
+    clinic.campaign("partner-news", to="{category: [private_business, past_patient]}", purpose="general_health")
+    gym = clinic.organization("Gym")
+    (fine,) = clinic.people()
+    (patient,) = clinic.people(1, Category.PAST_PATIENT, consent=ConsentKind.WRITTEN)
+    (no_consent,) = clinic.people(1, Category.PAST_PATIENT, Category.PRIVATE_BUSINESS, consent=ConsentKind.IMPLIED)
+    (gone,) = clinic.people(1, address_hash="gone")
+    (domain,) = clinic.people(1, domain="closed.example")
+    (member,) = clinic.people(1, organization_id=gym)
+    clinic.people(1, Category.SCHOOL)  # is not meant
+    clinic.people(1, archived_at=clinic.now)
+    clinic.people(1, erased_at=clinic.now, address=None, address_key=None)
+    suppress(clinic, SuppressionScope.ADDRESS, "gone")
+    suppress(clinic, SuppressionScope.DOMAIN, "closed.example")
+    suppress(clinic, SuppressionScope.ORGANIZATION, str(gym))
+    plan_december(clinic)
+    assert clinic.rows(DECEMBER) == {
+        fine: ("queued", None),
+        patient: ("queued", None),
+        no_consent: ("skipped", "no_consent"),
+        gone: ("skipped", "suppressed"),
+        domain: ("skipped", "suppressed"),
+        member: ("skipped", "suppressed"),
+    }
+    assert clinic.edition(DECEMBER).planned == 6
+
+
+def test_one_address_gets_an_edition_once(any_clinic):
+    clinic = any_clinic
+    clinic.campaign("partner-news")
+    (first,) = clinic.people(1, address_key="info@gym.example", address_hash="info")
+    (second,) = clinic.people(1, address_key="info@gym.example", address_hash="info", household=1)
+    plan_december(clinic)
+    assert clinic.rows(DECEMBER) == {first: ("queued", None), second: ("skipped", "household")}
+
+
+def test_who_gets_nothing_does_not_take_the_address_from_the_household(clinic):
+    clinic.campaign("partner-news", to="{category: [private_business, past_patient]}", purpose="general_health")
+    shared = {"address_key": "lee@home.example", "address_hash": "home"}
+    (patient,) = clinic.people(1, Category.PAST_PATIENT, **shared)
+    (partner,) = clinic.people(1, **shared, household=1)
+    plan_december(clinic)
+    assert clinic.rows(DECEMBER) == {patient: ("skipped", "no_consent"), partner: ("queued", None)}
+
+
+@pytest.mark.parametrize(("day", "outcome"), [("2026-12-03", "skipped"), ("2026-12-04", "queued")])
+def test_at_most_one_mail_in_three_days(any_clinic, day, outcome):
+    clinic = any_clinic
+    (person,) = clinic.people()
+    clinic.campaign("partner-news")
+    clinic.campaign("open-house", kind="broadcast", schedule=f"{day} at 09:30")
+    plan_december(clinic)
+    clinic.deliver(clinic.now + timedelta(hours=8))
+    clinic.plan(f"{day}T14:30")
+    assert clinic.rows("open-house@1")[person][0] == outcome
+
+
+def test_mails_that_still_wait_count_and_two_editions_of_one_moment_do_not_meet(clinic):
+    (person,) = clinic.people()
+    clinic.campaign("partner-news")
+    clinic.campaign("open-house", kind="broadcast", schedule="2026-12-01 at 09:30")
+    plan_december(clinic)
+    assert clinic.rows("open-house@1") == {person: ("queued", None)}  # the first by name
+    assert clinic.rows(DECEMBER) == {person: ("skipped", "frequency_cap")}
+
+
+def test_a_mail_whose_time_went_by_does_not_count(clinic):
+    (person,) = clinic.people()
+    clinic.campaign("partner-news", late="1 day")
+    clinic.campaign("open-house", kind="broadcast", schedule="2026-12-03 at 09:30")
+    plan_december(clinic)
+    clinic.plan("2026-12-03T14:30")  # the machine slept; the first one will expire
+    assert clinic.rows("open-house@1") == {person: ("queued", None)}
+
+
+def test_give_before_you_ask(any_clinic):
+    clinic = any_clinic
+    gym, club = clinic.organization("Gym"), clinic.organization("Club")
+    (owner, coach) = clinic.people(2, organization_id=gym)
+    (captain,) = clinic.people(1, Category.SPORTS_CLUB, organization_id=club)
+    (alone,) = clinic.people()
+    clinic.campaign("partner-news")  # a give, to private businesses only
+    both = "{category: [private_business, sports_club]}"
+    clinic.campaign("offer", to=both, intent="ask", schedule="day 10 at 09:30")
+    plan_december(clinic)
+    clinic.deliver()
+    clinic.plan("2026-12-10T14:30")
+    asked = ("queued", None)
+    assert clinic.rows("offer@2026-12-10T09:30") == {
+        owner: asked,
+        coach: asked,
+        alone: asked,
+        captain: ("skipped", "give_first"),
+    }
+    clinic.deliver()
+    clinic.plan("2027-01-11T12:00")  # the January news were slept through: no give since the last ask
+    assert clinic.rows("offer@2027-01-10T09:30")[owner] == ("skipped", "give_first")
+
+
+def test_news_that_each_reader_has_not_seen(any_clinic):
+    clinic = any_clinic
+    clinic.campaign("partner-news", content="{news: {max: 2}}")
+    (old,) = clinic.people()
+    for number in (1, 2, 3):
+        clinic.news(f"item{number}", day=f"2026-11-0{number}")
+    clinic.news("first-of-all", day="2026-10-20", pin=True)
+    clinic.news("too-old", day="2026-09-01", pin=True)
+    plan_december(clinic)
+    assert clinic.carried(DECEMBER) == {old: ["file:first-of-all", "file:item3"]}
+    clinic.deliver()
+    (new,) = clinic.people()
+    clinic.news("item4", day="2026-12-20")
+    clinic.plan("2027-01-05T14:30")
+    assert clinic.carried("partner-news@2027-01-05T09:30") == {
+        old: ["file:item4", "file:item2"],
+        new: ["file:item4"],  # all others are older than 60 days
+    }
+
+
+def test_who_has_seen_all_is_skipped_and_if_everybody_has_so_is_the_edition(any_clinic):
+    clinic = any_clinic
+    clinic.campaign("partner-news", content="{news: {max: 2}}")
+    (old,) = clinic.people()
+    clinic.news("item")
+    plan_december(clinic)
+    clinic.deliver()
+    (new,) = clinic.people()
+    clinic.news("item")
+    clinic.plan("2027-01-05T14:30")
+    january = "partner-news@2027-01-05T09:30"
+    assert clinic.rows(january) == {old: ("skipped", "no_news"), new: ("queued", None)}
+    clinic.deliver()
+    clinic.plan("2027-02-02T14:30")
+    february = clinic.edition("partner-news@2027-02-02T09:30")
+    assert (february.state, february.reason, february.planned) == ("skipped", "no_news", 2)
+
+
+def test_without_skip_if_empty_an_edition_stands_that_nobody_gets(clinic):
+    clinic.campaign("partner-news", content="{news: {max: 2}, skip_if_empty: false}")
+    (person,) = clinic.people()
+    plan_december(clinic)
+    made = clinic.edition(DECEMBER)
+    assert (made.state, made.planned, made.news_ids) == ("finished", 1, ())
+    assert clinic.rows(DECEMBER) == {person: ("skipped", "no_news")}
