@@ -64,7 +64,9 @@ LETTER = """\
     {% for item in news %}
     <mj-section><mj-column>
       <mj-text><h2>{{ item.title }}</h2>{{ item.html }}</mj-text>
-      {% if item.link is defined and 1 < 2 %}<mj-button href="{{ item["link"] }}">Read {{ item.title }}</mj-button>{% endif %}
+      {% if item.link is defined and 1 < 2 %}
+      <mj-button href="{{ item["link"] }}">Read {{ item.title }}</mj-button>
+      {% endif %}
       {% if item.image is defined %}<mj-image src="{{ item.image.src }}" alt="{{ item.image.alt }}" />{% endif %}
     </mj-column></mj-section>
     {% endfor %}

@@ -131,7 +131,7 @@ def test_an_undefined_field_is_placed_when_it_is_rendered(clinic: Clinic) -> Non
 def test_an_undefined_field_in_the_campaign_is_placed(clinic: Clinic) -> None:
     text = (clinic.root / "campaigns/news.yaml").read_text()
     clinic.write("campaigns/news.yaml", text.replace("*welcome*", "{{ contact.town }}"))
-    with pytest.raises(RenderError, match="campaigns/news.yaml:12: .*'town'"):
+    with pytest.raises(RenderError, match=r"campaigns/news\.yaml:12: .*'town'"):
         clinic.compose()
 
 

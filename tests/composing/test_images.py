@@ -31,7 +31,7 @@ def test_sizes(data: bytes, wanted: tuple[str, int, int]) -> None:
         (b"<svg></svg>", "no PNG, JPEG or GIF"),
         (b"", "no PNG, JPEG or GIF"),
         (PNG[:20], "cut off"),
-        (JPEG[:30], "cut off"),
+        (JPEG[:26], "cut off"),
         (b"\xff\xd8\xff\xe0\x00\x00" * 9, "cut off"),
         (b"GIF89a\x00\x00\x00\x00", "has no size"),
     ],

@@ -19,7 +19,10 @@ from nurture.composing.mime import (
     quoted_printable,
 )
 
-TEMPLATE = "<p>{{ a }} – {{ b }}</p>\n{% for x in xs %}.{{ x }}\n{{ html }}{{ a ~ html }}{% else %}none{% endfor %}\n.\n= {{ b | upper }}\n"
+TEMPLATE = (
+    "<p>{{ a }} – {{ b }}</p>\n{% for x in xs %}"
+    ".{{ x }}\n{{ html }}{{ a ~ html }}{% else %}none{% endfor %}\n.\n= {{ b | upper }}\n"
+)
 VALUES = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="\r\n\x00")),
     st.sampled_from(

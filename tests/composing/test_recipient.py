@@ -29,9 +29,15 @@ def test_greeting(title: str | None, first: str | None, last: str | None, wanted
 
 def test_empty_values_are_absent() -> None:
     person = SimpleNamespace(
-        first_name="", last_name=None, address="a@x.example", attributes={"size": "", "age": 0, "since": date(2026, 1, 2)},
-        tags=("b", "a"), categories=frozenset({Category.SCHOOL}), organization=None, discharged_on=date(2026, 3, 4),
-    )  # fmt: skip
+        first_name="",
+        last_name=None,
+        address="a@x.example",
+        attributes={"size": "", "age": 0, "since": date(2026, 1, 2)},
+        tags=("b", "a"),
+        categories=frozenset({Category.SCHOOL}),
+        organization=None,
+        discharged_on=date(2026, 3, 4),
+    )
     assert recipient_values(person) == {
         "contact": {
             "greeting": "there",

@@ -33,7 +33,7 @@ def text(html: str) -> str:
             "Day | Time\nMon | 8\n",
         ),
         (
-            "<table role='presentation'><tr><td><table role='presentation'><tr><td>in</td></tr></table></td></tr></table>",
+            "<table role='presentation'><tr><td><table role='presentation'><tr><td>in</table></table>",
             "in\n",
         ),
         ("<style>p{}</style><title>t</title><div style='display:none'>hidden<br>too</div>x", "x\n"),
