@@ -149,7 +149,13 @@ class Line:
         assert message is not None, "the gate is shut for a contact without an address"
         assert person is not None
         someone = person
-        settle = _Settler(shift, claimed, begun, lambda when: opens(shift.workspace, claimed.campaign, someone, when))
+        settle = _Settler(
+            shift,
+            claimed,
+            begun,
+            lambda when: opens(shift.workspace, claimed.campaign, someone, when),
+            server=self._route.server,
+        )
         await self._transact(claimed, begun, message, settle)
 
     async def _compose(self, claimed: ClaimedDelivery, person: PersonRow, now: datetime) -> OutgoingMessage:
@@ -253,6 +259,13 @@ def _given_up(transaction: Transaction, words: str) -> Ending:
     return Ending(AttemptEnd(outcome, transaction.phase, answer=words))
 
 
+def _stop_words(server: str, end: AttemptEnd) -> str:
+    if end.phase is AttemptPhase.CONNECT:
+        return end.answer or f"{server} cannot be used"
+    said = " ".join(filter(None, (str(end.code or ""), end.enhanced, end.answer)))
+    return f"{server} refuses our mail: {said}"
+
+
 class _Settler:
     """Writes how one try ended."""
 
@@ -262,8 +275,11 @@ class _Settler:
         claimed: ClaimedDelivery,
         attempt: Attempt,
         opens_at: Callable[[datetime], datetime],
+        *,
+        server: str,
     ) -> None:
         self._shift = shift
+        self._server = server
         self._claimed = claimed
         self._attempt = attempt
         self._opens = opens_at
@@ -297,8 +313,9 @@ class _Settler:
         if sender not in shift.stopped:
             # set before the first await: two lines that fail together stop once
             outage = ending.verdict is Verdict.RETRY
-            stop = SenderStop(shift.mode, sender, ending.words, outage=outage, now=shift.clock.now())
-            shift.stopped[sender] = StoppedSender(sender, stop.now, 0, ending.words)
+            words = _stop_words(self._server, ending.end)
+            stop = SenderStop(shift.mode, sender, words, outage=outage, now=shift.clock.now())
+            shift.stopped[sender] = StoppedSender(sender, stop.now, 0, words)
             shift.stopped[sender] = await shift.ledger.write_answer(stop.write)
         until, now = shift.stopped[sender].until, shift.clock.now()
         await shift.ledger.write_answer(
