@@ -124,7 +124,10 @@ class Composer:
         html = self._html.render(html_context)
         if not self._encoded:
             html = quoted_printable(html)
-        decoded = lru_cache(maxsize=1)(lambda: decode_quoted_printable(html.encode("ascii")))
+
+        def decoded() -> str:
+            return decode_quoted_printable(html.encode("ascii"))
+
         if missing := self._gates.missing(text, html, decoded):
             raise RenderError([Problem(self._file, 0, 0, problem) for problem in missing])
         images = self._images_in(html, html_news, decoded)
@@ -158,12 +161,10 @@ class Composer:
         """The images that this mail shows."""
         words = list(self._always)
         for word in dict.fromkeys((*self._often, *image_words(news))):
+            if word not in self._images or word in words:
+                continue
             # as a value of its own, or (rarely) inside of something longer
-            if (
-                word not in words
-                and word in self._images
-                and (word in html or quoted_value(word) in html or word in decoded())
-            ):
+            if word in html or quoted_value(word) in html or word in decoded():
                 words.append(word)
         images = [self._images[word] for word in words]
         if sum(len(image.part) for image in images) > MAX_IMAGES * 1.4:  # base64 and its line ends
