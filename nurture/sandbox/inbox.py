@@ -105,6 +105,7 @@ class _Inbox:
             lstrip_blocks=True,
         )
         self._templates.globals["base"] = self._base
+        self._templates.filters["day"] = lambda moment: f"{moment:%A}, {moment.day} {moment:%B} {moment.year}"
         self._templates.filters["hue"] = lambda text: zlib.crc32(str(text).encode()) % _HUES
 
     def messages(self, request: Request) -> Response:

@@ -11,6 +11,7 @@ from pathlib import Path
 from nurture.address import clean_text
 from nurture.sandbox.mail import Mail, Person, read_mail
 from nurture.sandbox.maildir import Entry, entries, read
+from nurture.sandbox.opening import opening
 
 PAGE = 50
 SEARCHED = 5_000  # the newest messages that a search looks through
@@ -100,7 +101,7 @@ def summarize(entry: Entry, mail: Mail) -> Summary:
         sender=mail.sender,
         recipient=recipient,
         subject=mail.subject or ("(cannot be taken apart)" if mail.broken else "(no subject)"),
-        snippet=text[:_SNIPPET],
+        snippet=opening(mail.html, mail.text, _SNIPPET),
         date=mail.date,
         words=f"{people} {address} {mail.subject} {text}".casefold(),
     )

@@ -19,13 +19,17 @@ from email.message import Message
 from email.parser import BytesParser
 from email.policy import compat32
 from email.utils import getaddresses, parsedate_to_datetime
+from itertools import islice
 
 from nurture.address import clean_text
 
 # What the email package is known to raise for hostile input.
 _BROKEN = (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError, OverflowError)
 _HEADER_LENGTH = 4_000  # longer ones are shown as they stand: parsing takes the square of their length
+_HEADERS = 300
 _PARTS = 200
+_CONTAINER = re.compile(rb"^content-type:\s*(?:multipart|message)/", re.IGNORECASE | re.MULTILINE)
+_CONTAINERS = 100
 _TEXT_CODECS = re.compile(
     r"utf-?(7|8|16|32)(-[bl]e)?|ascii|iso8859-\d+|cp\d+|koi8-[ru]|gb18030|gbk|gb2312|big5|shift_jis|euc_(jp|kr)|"
     r"iso2022_jp|mac-roman|tis-620"
@@ -79,8 +83,11 @@ class Mail:
 def read_mail(data: bytes) -> Mail:
     """Take a message apart; never raises for its content."""
     try:
+        if len(_CONTAINER.findall(data)) > _CONTAINERS:
+            raise ValueError("the parser takes the square of the depth")
         message = BytesParser(policy=compat32).parsebytes(data)
-        headers = tuple((clean_text(name)[:100], _decoded(name, value)) for name, value in message.raw_items())
+        shown = islice(message.raw_items(), _HEADERS)
+        headers = tuple((clean_text(name)[:100], _decoded(name, value)) for name, value in shown)
         html, text, parts = _bodies(message)
     except _BROKEN:
         return Mail("", Person("", ""), (), (), None, (), None, None, (), broken=True)
@@ -125,7 +132,10 @@ def _words(name: str, raw: str) -> str:
 def _people(value: str) -> tuple[Person, ...]:
     if len(value) > _HEADER_LENGTH:
         return (Person(value[:100] + "…", ""),)
-    found = [Person(clean_text(name), clean_text(address)) for name, address in getaddresses([value])]
+    try:
+        found = [Person(clean_text(name), clean_text(address)) for name, address in getaddresses([value])]
+    except _BROKEN:
+        found = []
     return tuple(person for person in found if person.shown) or ((Person(value, ""),) if value else ())
 
 
