@@ -193,11 +193,11 @@ def compare_mails(
     problems: dict[int, list[str]] = {}
     for edition, ids in lost.items():
         problems.setdefault(edition, []).append(
-            f"{_deliveries(len(ids))} accepted, but the mail is not in the sandbox (the first is {ids[0]})"
+            f"{_deliveries(len(ids))} accepted, but the mail is not in the sandbox (the first is {min(ids)})"
         )
     for edition, ids in doubled.items():
         problems.setdefault(edition, []).append(
-            f"{_deliveries(len(ids))} in the sandbox more often than the log says (the first is {ids[0]})"
+            f"{_deliveries(len(ids))} in the sandbox more often than the log says (the first is {min(ids)})"
         )
     strays = sum(count for identifier, count in mails.items() if identifier not in known)
     found = f"{strays} mail{'s' if strays != 1 else ''} in the sandbox that no delivery knows"

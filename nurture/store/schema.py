@@ -313,7 +313,8 @@ delivery = sa.Table(
     # the log's pages, newest first; the id breaks ties
     sa.Index("ix_delivery_time", "mode", "next_attempt_at", "id"),
     sa.Index("ix_delivery_campaign", "mode", "campaign", "next_attempt_at", "id"),
-    sa.Index("ix_delivery_edition_state", "edition_id", "state"),
+    sa.Index("ix_delivery_edition_state", "edition_id", "state", "next_attempt_at", "id"),
+    sa.Index("ix_delivery_edition_time", "edition_id", "next_attempt_at", "id"),
     sa.Index("ix_delivery_contact", "contact_id", "mode", "settled_at"),
     sa.Index("ix_delivery_organization", "organization_id", "mode", "settled_at"),
 )

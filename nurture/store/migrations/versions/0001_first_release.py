@@ -316,7 +316,10 @@ def upgrade() -> None:
     op.create_index("ix_delivery_campaign", "delivery", ["mode", "campaign", "next_attempt_at", "id"], unique=False)
     op.create_index("ix_delivery_contact", "delivery", ["contact_id", "mode", "settled_at"], unique=False)
     op.create_index("ix_delivery_due", "delivery", ["mode", "state", "next_attempt_at"], unique=False)
-    op.create_index("ix_delivery_edition_state", "delivery", ["edition_id", "state"], unique=False)
+    op.create_index(
+        "ix_delivery_edition_state", "delivery", ["edition_id", "state", "next_attempt_at", "id"], unique=False
+    )
+    op.create_index("ix_delivery_edition_time", "delivery", ["edition_id", "next_attempt_at", "id"], unique=False)
     op.create_index("ix_delivery_organization", "delivery", ["organization_id", "mode", "settled_at"], unique=False)
     op.create_index("ix_delivery_owner", "delivery", ["state", "owner"], unique=False)
     op.create_index("ix_delivery_time", "delivery", ["mode", "next_attempt_at", "id"], unique=False)
