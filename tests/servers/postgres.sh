@@ -7,7 +7,7 @@ set -eu
 
 usage() { echo "usage: $0 start|stop DIR" >&2; exit 2; }
 [ $# -eq 2 ] || usage
-mkdir -p "$2"
+if [ "$1" = start ]; then mkdir -p "$2"; fi
 dir=$(cd "$2" && pwd)
 
 bin=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
@@ -44,6 +44,8 @@ start)
     echo "postgresql+psycopg://postgres@/postgres?host=$dir"
     ;;
 stop)
+    # never remove a folder that this script did not fill
+    [ -f "$dir/data/PG_VERSION" ] || { echo "$0: no server in $dir" >&2; exit 2; }
     as_server "$bin/pg_ctl" -D "$dir/data" -w -m immediate stop >/dev/null 2>&1 || true
     rm -rf "$dir"
     ;;

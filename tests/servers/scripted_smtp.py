@@ -5,6 +5,7 @@ Commands: CONNECT (the greeting), EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, BODY
 """
 
 import base64
+import contextlib
 import re
 import socket
 import ssl
@@ -131,7 +132,8 @@ class ScriptedSmtp:
         self._listener.close()
         with self._lock:
             for connection in self._open:
-                connection.close()
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)  # wakes the thread that reads from it
             for steps in self._steps.values():
                 for step in steps:
                     if step.wait:
