@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -56,6 +57,10 @@ class SampleValue(str):
     def __getitem__(self, key: Any) -> Any:  # noqa: ANN401 - text by index, sample by name
         """Another sample for a name, so that ``values.button.url`` works."""
         return SampleValue(self) if isinstance(key, str) else super().__getitem__(key)
+
+    def __iter__(self) -> Iterator[SampleValue]:
+        """Two more samples, so that ``{% for fact in values.facts %}`` works."""
+        return iter((SampleValue(self), SampleValue(self)))
 
 
 class SampleValues(dict[str, Any]):

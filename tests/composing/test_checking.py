@@ -60,3 +60,8 @@ def test_weak_colours_are_a_warning(clinic: Clinic) -> None:
     clinic.write("nurture.yaml", text)
     (warning,) = examine_templates(clinic.workspace, (item(),)).warnings
     assert str(warning).startswith("nurture.yaml: brand: primary #77aaaa")
+
+
+def test_a_template_without_campaign_may_loop_over_values(clinic: Clinic) -> None:
+    clinic.template("{% for fact in values.facts %}{{ fact.name }}: {{ fact.text }}{% endfor %}{{ body }}", "new")
+    assert found(clinic) == []
