@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from nurture.errors import SandboxError
-from nurture.sandbox.frame import frame_policy, framed, has_remote_pictures
+from nurture.sandbox.frame import frame_policy, framed, has_remote_pictures, links
 from nurture.sandbox.gate import Gate
 from nurture.sandbox.listing import Listing
 from nurture.sandbox.mail import Mail, read_mail, source
@@ -135,6 +135,7 @@ class _Inbox:
             view=view,
             narrow=request.query_params.get("width") == "phone",
             remote=bool(mail.html) and has_remote_pictures(mail.html or ""),
+            links=links(mail.html or "") if view == "html" else [],
             source=text[:_SOURCE_SHOWN],
             cut=len(text) > _SOURCE_SHOWN,
             attached=[part for part in mail.parts if not (part.cid and part.content_type in _PICTURES)],

@@ -30,7 +30,7 @@ def _words(html: str) -> str:
         place = mark.end()
         name = (mark[2] or "").lower()
         if unseen:
-            left = mark[0] == "-->" if unseen == "<!--" else mark[1] == "/" and name == unseen
+            left = mark[0].endswith("-->") if unseen == "<!--" else mark[1] == "/" and name == unseen
             unseen = "" if left else unseen
         elif mark[0] == "<!--":
             unseen = "<!--"

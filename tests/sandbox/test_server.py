@@ -15,11 +15,6 @@ from nurture.sandbox.server import SandboxServer
 
 
 @pytest.fixture
-def maildir(tmp_path: Path) -> Path:
-    return tmp_path / "sandbox" / "Maildir"
-
-
-@pytest.fixture
 def server(maildir: Path) -> Iterator[SandboxServer]:
     with SandboxServer(maildir, size_limit=100_000) as server:
         yield server
