@@ -1,6 +1,6 @@
 import multiprocessing
 import stat
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -126,16 +126,21 @@ def test_two_processes_may_create_one_database_at_once(tmp_path: Path) -> None:
     open_store("sqlite:///nurture.db", root=tmp_path).close()
 
 
-def test_writers_take_turns(open_database: Callable[[], Store]) -> None:
-    """What a write transaction read is still true when it writes (SQLite) or is locked by FOR UPDATE."""
-    first, second = open_database(), open_database()
-    with first.write() as connection:
-        meta.put(connection, "count", "0")
-    for store in (first, second, first, second):
-        with store.write() as connection:
-            meta.put(connection, "count", str(int(meta.get(connection, "count") or 0) + 1))
-    with first.read() as connection:
-        assert meta.get(connection, "count") == "4"
+def test_what_a_sqlite_writer_has_read_stays_true_until_it_writes(new_sqlite_url: str) -> None:
+    """Two counters that read, then write: with a lock from the first write on, numbers would be lost."""
+    stores = [open_store(new_sqlite_url, root=Path()) for _ in range(2)]
+
+    def count_up(store: Store) -> None:
+        for _ in range(10):
+            with store.write() as connection:
+                meta.put(connection, "count", str(int(meta.get(connection, "count") or 0) + 1))
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(count_up, stores))
+    with stores[0].read() as connection:
+        assert meta.get(connection, "count") == "20"
+    for store in stores:
+        store.close()
 
 
 def test_who_waits_too_long_for_the_lock_is_told_so(database_url: str) -> None:
