@@ -1,0 +1,150 @@
+"""A throwaway Postfix on loopback that delivers into Maildirs.
+
+It has its own configuration, queue and log in one folder, so it stands beside
+any other Postfix of this machine. It needs Debian's package `postfix`, and root
+to start; it is stopped by its own process id.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from tests.servers.certificates import Certificate
+
+MAIN = """\
+compatibility_level = 3.6
+queue_directory = {folder}/queue
+data_directory = {folder}/data
+myhostname = mx.postfix.example
+mydestination =
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+smtpd_relay_restrictions = permit_mynetworks, reject
+smtpd_peername_lookup = no
+smtpd_client_connection_rate_limit = 0
+virtual_mailbox_domains = {domains}
+virtual_mailbox_base = {folder}/mail
+virtual_mailbox_maps = texthash:{folder}/etc/mailboxes
+virtual_uid_maps = static:65534
+virtual_gid_maps = static:65534
+virtual_minimum_uid = 1
+virtual_transport = virtual
+alias_maps =
+alias_database =
+biff = no
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = {certificate}
+smtpd_tls_key_file = {key}
+maillog_file = {folder}/data/mail.log
+maillog_file_prefixes = {folder}
+"""
+MASTER = """\
+127.0.0.1:{port} inet n - n - 20 smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+verify unix - - n - 1 verify
+flush unix n - n 1000? 0 flush
+proxymap unix - - n - - proxymap
+proxywrite unix - - n - 1 proxymap
+anvil unix - - n - 1 anvil
+error unix - - n - - error
+retry unix - - n - - error
+virtual unix - n n - - virtual
+tlsmgr unix - - n 1000? 1 tlsmgr
+scache unix - - n - 1 scache
+showq unix n - n - - showq
+pickup unix n - n 60 1 pickup
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+def is_available() -> bool:
+    """Whether this machine can start one."""
+    return shutil.which("postfix", path="/usr/sbin:/usr/bin:/sbin:/bin") is not None and os.geteuid() == 0
+
+
+class Postfix:
+    """A running Postfix; ``port`` takes mail for the addresses it was given."""
+
+    def __init__(self, folder: Path, addresses: list[str], certificate: Certificate) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        for name in ("etc", "queue", "data", "mail"):
+            (folder / name).mkdir(parents=True)
+        for path in (folder, folder / "etc", folder / "queue"):
+            path.chmod(0o755)
+        shutil.chown(folder / "data", "postfix")
+        os.chown(folder / "mail", 65534, 65534)
+        domains = sorted({address.rpartition("@")[2] for address in addresses})
+        main = MAIN.format(
+            folder=folder, domains=", ".join(domains), certificate=certificate.certificate, key=certificate.key
+        )
+        (folder / "etc/main.cf").write_text(main)
+        (folder / "etc/master.cf").write_text(MASTER.format(port=self.port))
+        (folder / "etc/mailboxes").write_text("".join(f"{address} {address}/\n" for address in addresses))
+
+    def __enter__(self) -> Self:
+        self._postfix("start")
+        _wait_until(lambda: _answers(self.port), "Postfix does not answer")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pid = int((self.folder / "queue/pid/master.pid").read_text())
+        self._postfix("stop")
+        _wait_until(lambda: not Path(f"/proc/{pid}").exists(), "Postfix does not stop")
+
+    def mails(self, address: str) -> list[bytes]:
+        """What lies in the Maildir of one address."""
+        return [path.read_bytes() for path in sorted((self.folder / "mail" / address / "new").glob("*"))]
+
+    def wait_for(self, count: int) -> None:
+        """Until so many mails lie in all Maildirs together."""
+        _wait_until(
+            lambda: len(list((self.folder / "mail").glob("*/new/*"))) >= count, f"Postfix did not deliver {count} mails"
+        )
+
+    def _postfix(self, command: str) -> None:
+        done = subprocess.run(
+            ["/usr/sbin/postfix", "-c", str(self.folder / "etc"), command], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@contextmanager
+def running_postfix(folder: Path, addresses: list[str], certificate: Certificate) -> Iterator[Postfix]:
+    """A Postfix in ``folder`` that other users may look into (it must be able to read it)."""
+    with Postfix(folder, addresses, certificate) as postfix:
+        yield postfix
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            return connection.recv(3) == b"220"
+    except OSError:
+        return False
+
+
+def _wait_until(true: object, words: str, *, seconds: float = 60) -> None:
+    assert callable(true)
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, words
+        time.sleep(0.05)
