@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from nurture.errors import FilesError, Problem
@@ -29,16 +30,17 @@ def load_news(workspace: Workspace) -> tuple[NewsItem, ...]:
 
     Raises `FilesError` with every problem of every file, each at its place.
     """
-    asked_for = {
+    asked_for = frozenset(
         campaign.content.news.audience
         for campaign in workspace.campaigns.values()
         if campaign.content.news and campaign.content.news.audience
-    }
+    )
     items: list[NewsItem] = []
     problems: list[Problem] = []
     for path in sorted((workspace.root / FOLDER).glob("*.md")):
         try:
-            items.append(_load_item(workspace.root, path, asked_for))
+            file = f"{FOLDER}/{path.name}"
+            items.append(_parse_item(workspace.root, path, read_text(path, file=file), asked_for))
         except FilesError as error:
             problems += error.problems
     if problems:
@@ -46,11 +48,13 @@ def load_news(workspace: Workspace) -> tuple[NewsItem, ...]:
     return tuple(items)
 
 
-def _load_item(root: Path, path: Path, asked_for: Collection[str]) -> NewsItem:
+# The loop asks for all news at each edition, and reading YAML is slow; what stands in the file is the key.
+@lru_cache(maxsize=1024)
+def _parse_item(root: Path, path: Path, text: str, asked_for: frozenset[str]) -> NewsItem:
     file = f"{FOLDER}/{path.name}"
     if not _NAME.fullmatch(path.stem):
         raise FilesError([Problem(file, 0, 0, "name the file with small letters, digits and `-`")])
-    front = read_front_matter(read_text(path, file=file), file=file)
+    front = read_front_matter(text, file=file)
     body = render_markdown(front.body)
     problems = [Problem(file, front.body_line + line, 1, message) for line, message in body.problems]
     try:
