@@ -45,13 +45,15 @@ def pause(campaign: Campaign = None, *, everything: All = False, as_json: Json =
 
 
 def resume(campaign: Campaign = None, *, everything: All = False, as_json: Json = False) -> None:
-    """End a pause. `--all` ends the pause of all, not those of single campaigns."""
+    """End a pause, or say yes to a campaign that asks. `--all` ends the pause of all, not those of single campaigns."""
     from nurture.store import campaigns
+    from nurture.store.asking import answer
 
     with house() as clinic:
         name = _name(clinic, campaign, everything=everything)
         with clinic.store.write() as connection:
-            changed = campaigns.resume(connection, name)
+            confirmed = answer(connection, name, now=clinic.clock.now())
+            changed = campaigns.resume(connection, name) or confirmed
             still = campaigns.is_paused(connection, name)
     what = "everything" if everything else name
     if as_json:

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from nurture.errors import ComposeError, InputError, NotFoundError, Problem
-from nurture.store import alerts, campaigns, editions, meta
+from nurture.store import alerts, asking, campaigns, editions, meta
 from nurture.store.editions import EditionId
 from nurture.store.schema import delivery, event
 from nurture.vocabulary import AlertKind, EditionReason, EditionState, EventKind, Mode
@@ -145,8 +145,9 @@ def test_an_edited_schedule_asks_before_a_second_edition_in_its_period(clinic):
     assert [str(undone.id) for undone in clinic.plan("2026-12-08T14:30").waiting] == [second]
     assert open_alerts(clinic) == {(AlertKind.CONFIRM_EDITION, second)}
     with clinic.store.write() as connection:
-        assert campaigns.confirm(connection, "partner-news", mode=Mode.SANDBOX, now=clinic.now)
-        assert not campaigns.confirm(connection, "partner-news", mode=Mode.SANDBOX, now=clinic.now)
+        assert not asking.answer(connection, "partner", now=clinic.now)
+        assert asking.answer(connection, "partner-news", now=clinic.now)
+        assert not asking.answer(connection, "partner-news", now=clinic.now)  # once is enough
     clinic.plan("2026-12-08T15:30")
     assert clinic.names() == {DECEMBER: "finished", second: "ready"}
     assert open_alerts(clinic) == set()
