@@ -1,0 +1,38 @@
+"""The tables. Uniqueness lives here, so no code can plan or send twice.
+
+All instants are UTC. Rows that keep history carry ``mode`` (sandbox or live);
+every question about history looks at one mode only.
+"""
+
+from nurture.store.schema.campaigns import campaign_control, campaign_version, edition, edition_content
+from nurture.store.schema.columns import UtcDateTime, metadata
+from nurture.store.schema.deliveries import attempt, delivery, delivery_news, event
+from nurture.store.schema.machine import alert, job_run, meta, sender_state, worker
+from nurture.store.schema.news import feed, feed_entry
+from nurture.store.schema.people import consent, contact, contact_category, contact_tag, organization, suppression
+
+__all__ = [
+    "UtcDateTime",
+    "alert",
+    "attempt",
+    "campaign_control",
+    "campaign_version",
+    "consent",
+    "contact",
+    "contact_category",
+    "contact_tag",
+    "delivery",
+    "delivery_news",
+    "edition",
+    "edition_content",
+    "event",
+    "feed",
+    "feed_entry",
+    "job_run",
+    "meta",
+    "metadata",
+    "organization",
+    "sender_state",
+    "suppression",
+    "worker",
+]

@@ -1,0 +1,99 @@
+"""One row per mail, one per try, one per thing that happened."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from nurture.store.schema.columns import Id, Json, id_column, instant_column, metadata, reference_column, text_column
+
+delivery = sa.Table(
+    "delivery",
+    metadata,
+    id_column(),
+    text_column("mode"),
+    reference_column("edition_id", "edition.id"),
+    text_column("campaign"),  # copied from the edition, for the log's indices
+    reference_column("contact_id", "contact.id", nullable=True, on_delete="SET NULL"),  # null: erased
+    sa.Column("organization_id", Id, nullable=True),  # as it was when planned; no foreign key: history
+    # the address hash, so that one address gets an edition once; rows that are
+    # planned as skipped carry "<reason>:<contact id>" instead and leave it free
+    text_column("recipient_key"),
+    text_column("address", nullable=True),  # null once erased
+    text_column("domain", nullable=True),
+    text_column("variant"),  # Category whose words the reader gets
+    text_column("state"),  # DeliveryState
+    text_column("reason", nullable=True),  # SkipReason, or words of the last refusal
+    # 0: no consent needed; else one consent with a bit in common must hold at the mark
+    sa.Column("consent_mask", sa.Integer, nullable=False),
+    text_column("message_id", nullable=True, unique=True),  # set at the first attempt, then kept
+    instant_column("message_date"),  # Date header; likewise
+    sa.Column("values", Json, nullable=True),  # contact and organization as composed, for "show"
+    instant_column("not_before", nullable=False),
+    instant_column("not_after", nullable=False),
+    instant_column("next_attempt_at", nullable=False),  # not_before, or the retry time
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    # grows with each claim: an old worker's UPDATE finds another number and does nothing
+    sa.Column("claim", sa.Integer, nullable=False, server_default="0"),
+    text_column("owner", nullable=True),  # worker.owner that holds it
+    instant_column("marked_at"),  # set durably before the body goes out
+    instant_column("created_at", nullable=False),
+    instant_column("settled_at"),  # when it reached its present final state
+    sa.UniqueConstraint("edition_id", "recipient_key"),
+    sa.Index("uq_delivery_contact", "edition_id", "contact_id", unique=True),
+    sa.Index("ix_delivery_due", "mode", "state", "next_attempt_at"),
+    sa.Index("ix_delivery_owner", "state", "owner"),
+    # the log's pages, newest first; the id breaks ties
+    sa.Index("ix_delivery_time", "mode", "next_attempt_at", "id"),
+    sa.Index("ix_delivery_campaign", "mode", "campaign", "next_attempt_at", "id"),
+    sa.Index("ix_delivery_edition_state", "edition_id", "state", "next_attempt_at", "id"),
+    sa.Index("ix_delivery_edition_time", "edition_id", "next_attempt_at", "id"),
+    sa.Index("ix_delivery_contact", "contact_id", "mode", "settled_at"),
+    sa.Index("ix_delivery_organization", "organization_id", "mode", "settled_at"),
+)
+
+delivery_news = sa.Table(
+    "delivery_news",
+    metadata,
+    reference_column("delivery_id", "delivery.id", on_delete="CASCADE"),
+    sa.Column("position", sa.Integer, nullable=False),  # 0 is the first in the mail
+    text_column("news_id"),
+    sa.PrimaryKeyConstraint("delivery_id", "position"),
+    sa.Index(None, "news_id", "delivery_id"),
+)
+
+attempt = sa.Table(
+    "attempt",
+    metadata,
+    id_column(),
+    reference_column("delivery_id", "delivery.id", on_delete="CASCADE"),
+    sa.Column("number", sa.Integer, nullable=False),  # 1 is the first
+    sa.Column("claim", sa.Integer, nullable=False),
+    text_column("owner"),
+    text_column("sender"),
+    text_column("server", nullable=True),  # host:port dialed
+    text_column("phase", nullable=True),  # AttemptPhase reached
+    text_column("outcome", nullable=True),  # AttemptOutcome; null while it runs
+    sa.Column("code", sa.Integer, nullable=True),  # RFC 5321 reply code
+    text_column("enhanced", nullable=True),  # RFC 3463, "5.1.1"
+    text_column("answer", nullable=True),  # the server's words, one line, bounded
+    instant_column("started_at", nullable=False),
+    instant_column("ended_at"),
+    sa.UniqueConstraint("delivery_id", "number"),
+    sa.Index(None, "started_at"),
+)
+
+event = sa.Table(
+    "event",
+    metadata,
+    id_column(),
+    text_column("kind"),  # EventKind
+    instant_column("at", nullable=False),
+    reference_column("delivery_id", "delivery.id", nullable=True, on_delete="CASCADE"),
+    reference_column("edition_id", "edition.id", nullable=True, on_delete="CASCADE"),
+    reference_column("contact_id", "contact.id", nullable=True, on_delete="SET NULL"),
+    sa.Column("data", Json, nullable=False),
+    text_column("dedupe_key", nullable=True, unique=True),  # an input applied twice equals once
+    sa.Index(None, "delivery_id"),
+    sa.Index(None, "contact_id", "kind", "at"),
+    sa.Index(None, "edition_id", "kind"),
+)

@@ -1,0 +1,61 @@
+"""What the program knows of itself: mode, workers, jobs, senders, alerts."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from nurture.store.schema.columns import id_column, instant_column, metadata, text_column
+
+meta = sa.Table("meta", metadata, sa.Column("key", sa.Text, primary_key=True), text_column("value"))
+
+worker = sa.Table(
+    "worker",
+    metadata,
+    sa.Column("owner", sa.Text, primary_key=True),  # unique per process start
+    text_column("host"),
+    sa.Column("process", sa.Integer, nullable=False),
+    instant_column("started_at", nullable=False),
+    instant_column("seen_at", nullable=False),  # renewed; on PostgreSQL the lease counts from it
+    instant_column("ended_at"),
+)
+
+job_run = sa.Table(
+    "job_run",
+    metadata,
+    sa.Column("job", sa.Text, primary_key=True),  # plan, deliver, feeds, housekeeping
+    instant_column("started_at", nullable=False),
+    instant_column("ended_at"),
+    text_column("error", nullable=True),
+    text_column("owner"),
+)
+
+sender_state = sa.Table(
+    "sender_state",
+    metadata,
+    text_column("mode"),
+    text_column("sender"),
+    instant_column("stopped_until"),  # no dialing before
+    sa.Column("stops", sa.Integer, nullable=False, server_default="0"),  # in a row
+    text_column("reason", nullable=True),
+    sa.PrimaryKeyConstraint("mode", "sender"),
+)
+
+alert = sa.Table(
+    "alert",
+    metadata,
+    id_column(),
+    text_column("kind"),  # AlertKind
+    text_column("subject"),  # what it is about: a sender, a job, an edition
+    text_column("message"),
+    instant_column("raised_at", nullable=False),
+    instant_column("seen_at", nullable=False),  # raised again
+    instant_column("resolved_at"),
+    sa.Index(
+        "uq_alert_open",
+        "kind",
+        "subject",
+        unique=True,
+        sqlite_where=sa.text("resolved_at IS NULL"),
+        postgresql_where=sa.text("resolved_at IS NULL"),
+    ),
+)
