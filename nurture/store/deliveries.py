@@ -59,11 +59,12 @@ def _due(mode: Mode, now: datetime) -> sa.ColumnElement[bool]:
 
 def next_due_at(connection: sa.Connection, *, mode: Mode, after: datetime) -> datetime | None:
     """When the next waiting delivery comes after ``after``; None: none waits for a later time."""
-    return connection.scalar(
+    found: datetime | None = connection.scalar(
         sa.select(sa.func.min(delivery.c.next_attempt_at)).where(
             delivery.c.mode == mode, delivery.c.state == DeliveryState.QUEUED, delivery.c.next_attempt_at > after
         )
     )
+    return found
 
 
 def due_senders(connection: sa.Connection, *, mode: Mode, now: datetime) -> tuple[str, ...]:

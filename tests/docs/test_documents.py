@@ -56,7 +56,9 @@ def commands():
 def test_every_command_in_a_document_exists(document, commands):
     known_first = {name.split()[0] for name in commands}
     code = re.findall(r"`(nurture [^`]+)`", text := document.read_text(encoding="utf-8"))
-    code += re.findall(r"^(?:\$ )?(nurture [^\n]+)$", "\n".join(re.findall(r"```[a-z]*\n(.*?)```", text, re.DOTALL)), re.MULTILINE)
+    code += re.findall(
+        r"^(?:\$ )?(nurture [^\n]+)$", "\n".join(re.findall(r"```[a-z]*\n(.*?)```", text, re.DOTALL)), re.MULTILINE
+    )
     for line in code:
         words = line.split()[1:]
         if words[0].startswith("-") or words[0] in ("…", "DIR"):

@@ -1,4 +1,4 @@
-"""Empty + all migrations = schema.py, and what opening says about other versions."""
+"""Empty + all migrations = schema, and what opening says about other versions."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
