@@ -1,0 +1,145 @@
+"""The database fails while a mail server has said yes: the yes is never lost, and no further body leaves."""
+
+import asyncio
+import re
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nurture.delivery.connection import wire_body
+from nurture.store import Store, open_store
+from tests.delivery.conftest import Office
+from tests.servers.scripted_smtp import ScriptedSmtp, Step
+
+
+@pytest.fixture
+def office(new_sqlite_url: str, tmp_path: Path, content: dict) -> Office:
+    """An office whose database gives up waiting for a lock at once."""
+    from datetime import timedelta
+
+    store = open_store(new_sqlite_url, root=Path(), busy_timeout=timedelta(milliseconds=50))
+    return Office(store, tmp_path / "clinic", content)
+
+
+class Lock:
+    """Another process that holds the write lock."""
+
+    def __init__(self, store: Store) -> None:
+        assert store.path is not None
+        self._connection = sqlite3.connect(store.path, isolation_level=None, check_same_thread=False)
+
+    def take(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def let_go(self) -> None:
+        self._connection.execute("ROLLBACK")
+        self._connection.close()
+
+
+async def test_a_locked_database_loses_no_answer_and_no_body_leaves_meanwhile(
+    office: Office, server: ScriptedSmtp, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.use(server)
+    office.connections = 2
+    outbox = office.outbox(recipients=30)
+    lock = Lock(office.store)
+    locked = threading.Event()
+
+    def take() -> None:
+        lock.take()
+        locked.set()
+
+    server.on("BODY", Step("250 2.0.0 taken", during=take))
+    worker = office.worker()
+    delivering = asyncio.create_task(worker.deliver_due())
+    await asyncio.to_thread(locked.wait, 30)
+    # while one answer waits, only a body that was marked before may still have left
+    await asyncio.sleep(1)
+    assert not delivering.done()
+    assert 1 <= len(server.mails) <= 2
+    assert "sent" not in outbox.states
+    assert "waits for the database" in caplog.text
+    lock.let_go()
+    await delivering
+    await worker.deliver_due()
+    await worker.close()
+    assert outbox.states == ["sent"] * 30
+    assert sorted(server.recipients()) == sorted(outbox.column("address"))
+
+
+async def test_a_full_disk_loses_no_answer(
+    office: Office, server: ScriptedSmtp, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.use(server)
+    outbox = office.outbox(recipients=12)
+    full, freed = threading.Event(), threading.Event()
+
+    @sa.event.listens_for(office.store._writer, "begin")
+    def bound_the_file(connection: sa.Connection) -> None:
+        # SQLite's own limit raises the very error of a full disk; it cannot go below what is in use
+        limit = 1 if full.is_set() and not freed.is_set() else 1_000_000
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {limit}")
+
+    @sa.event.listens_for(office.store._writer, "commit")
+    def it_fitted(_connection: sa.Connection) -> None:
+        full.clear()  # so that only what settles an answer meets the full disk
+
+    # long words: the pages at hand are soon full
+    server.on("BODY", Step("250 2.0.0 " + "taken " * 80, always=True, during=full.set))
+    worker = office.worker()
+    delivering = asyncio.create_task(worker.deliver_due())
+    while "waits for the database: no space is left" not in caplog.text:
+        assert not delivering.done(), "the disk was never full"
+        await asyncio.sleep(0.01)
+    taken = len(server.mails)
+    await asyncio.sleep(0.3)
+    assert len(server.mails) == taken > outbox.states.count("sent")
+    freed.set()
+    await delivering
+    await worker.deliver_due()
+    await worker.close()
+    assert outbox.states == ["sent"] * 12
+    assert len(server.mails) == 12
+
+
+async def test_a_locked_database_at_the_mark_sends_nothing_and_puts_the_mail_back(
+    office: Office, server: ScriptedSmtp
+) -> None:
+    office.use(server)
+    outbox = office.outbox(recipients=2)
+    lock = Lock(office.store)
+    server.on("DATA", Step("354 go ahead", during=lock.take))
+    worker = office.worker()
+    delivering = asyncio.create_task(worker.deliver_due())
+    await asyncio.sleep(0.5)
+    assert server.mails == []
+    lock.let_go()
+    await delivering
+    await worker.deliver_due()
+    await worker.close()
+    assert outbox.states == ["sent", "sent"]
+    assert len(server.mails) == 2
+    outcomes = [attempt.outcome for attempt in outbox.attempts(outbox.delivery_ids[0])]
+    assert outcomes == ["abandoned", "sent"]
+
+
+lines = st.lists(st.sampled_from([b".", b"..", b"", b"text", b".x", b"a.b", "ä".encode()]))
+ends = st.sampled_from([b"\r\n", b"\n", b"\r"])
+
+
+@given(parts=lines, end=ends, closed=st.booleans())
+def test_the_body_on_the_wire_has_one_end_and_reads_back(parts: list[bytes], end: bytes, closed: bool) -> None:
+    raw = end.join(parts) + (end if closed else b"")
+    wire = wire_body(raw)
+    assert wire.endswith(b"\r\n.\r\n")
+    assert not re.search(rb"(?<!\r)\n|\r(?!\n)", wire)
+    body = wire[: -len(b".\r\n")]
+    assert b"\r\n.\r\n" not in b"\r\n" + body
+    back = re.sub(rb"(?m)^\.", b"", body)
+    expected = re.sub(rb"\r\n|\r|\n", b"\r\n", raw)
+    assert back == expected + (b"" if expected.endswith(b"\r\n") else b"\r\n")
