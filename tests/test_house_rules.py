@@ -39,6 +39,7 @@ def test_functions_fit_the_eye():
     found = [
         f"{name}:{node.lineno} {node.name}"
         for name, tree in trees()
+        if "/versions/" not in name  # a migration is written once and never read as a story
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (node.end_lineno or node.lineno) - node.lineno + 1 > MAX_FUNCTION

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,7 +12,8 @@ from nurture.cli.output import print_json, say, table
 
 if TYPE_CHECKING:
     from nurture.audience.candidates import GivenConsent
-    from nurture.audience.imports import ImportDiff, ImportResult
+    from nurture.audience.imports import ImportDiff, ImportOrder, ImportResult
+    from nurture.service.house import House
     from nurture.vocabulary import Category
 
 EXAMPLES = (
@@ -22,29 +23,40 @@ EXAMPLES = (
 _NOTES = ("rejected", "conflict", "duplicate", "warning", "changed")
 
 
+What = Annotated[list[str], typer.Argument(metavar="[NAME] FILE", help="A saved import (imports/NAME.yaml), a file.")]
+Columns = Annotated[list[str] | None, typer.Option("--map", metavar="FIELD=HEADER", help="Which column is which.")]
+Categories = Annotated[list[str] | None, typer.Option("--category", help="A category that everybody gets.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag that everybody gets.")]
+Consent = Annotated[
+    str | None,
+    typer.Option(metavar="KIND:DATE:SOURCE", help="Everybody's consent: implied:2026-04-18:business cards."),
+]
+Delimiter = Annotated[str | None, typer.Option(help="What separates columns; found out without it.")]
+MaxBad = Annotated[float, typer.Option(help="Bad rows in %, above which nothing is written.", min=0, max=100)]
+Absent = Annotated[
+    Literal["report", "archive"],
+    typer.Option(help="What to do with this saved import's people who are not in the file."),
+]
+Household = Annotated[bool, typer.Option("--household", help="Two people may share an address.")]
+ClearEmpty = Annotated[bool, typer.Option("--clear-empty", help="An empty cell clears what is known.")]
+ReplaceTags = Annotated[bool, typer.Option("--replace-tags", help="Replace tags instead of adding.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")]
+
+
 def import_contacts(
-    what: Annotated[
-        list[str], typer.Argument(metavar="[NAME] FILE", help="A saved import (imports/NAME.yaml) and a file.")
-    ],
-    mapping: Annotated[
-        list[str] | None, typer.Option("--map", metavar="FIELD=HEADER", help="Which column is which.")
-    ] = None,
-    category: Annotated[list[str] | None, typer.Option(help="A category that everybody gets.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="A tag that everybody gets.")] = None,
-    consent: Annotated[
-        str | None,
-        typer.Option(metavar="KIND:DATE:SOURCE", help="Everybody's consent: implied:2026-04-18:business cards."),
-    ] = None,
-    delimiter: Annotated[str | None, typer.Option(help="What separates columns; found out without it.")] = None,
-    max_bad: Annotated[float, typer.Option(help="Bad rows in %, above which nothing is written.", min=0, max=100)] = 10,
-    absent: Annotated[
-        str, typer.Option(help="People of this saved import who are not in the file: report or archive.")
-    ] = "report",
+    what: What,
+    mapping: Columns = None,
+    category: Categories = None,
+    tag: Tags = None,
+    consent: Consent = None,
+    delimiter: Delimiter = None,
+    max_bad: MaxBad = 10,
+    absent: Absent = "report",
     *,
-    household: Annotated[bool, typer.Option("--household", help="Two people may share an address.")] = False,
-    clear_empty: Annotated[bool, typer.Option("--clear-empty", help="An empty cell clears what is known.")] = False,
-    replace_tags: Annotated[bool, typer.Option("--replace-tags", help="Replace tags instead of adding.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+    household: Household = False,
+    clear_empty: ClearEmpty = False,
+    replace_tags: ReplaceTags = False,
+    dry_run: DryRun = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -52,21 +64,18 @@ def import_contacts(
 
     Exit code 1 if rows were refused; they are in FILE.rejected.csv with the reasons.
     """
-    from nurture.audience.imports import apply_import, diff_import, import_order
-    from nurture.errors import ImportRefusedError, InputError
+    from nurture.audience.imports import import_order
+    from nurture.errors import InputError
 
     if not 1 <= len(what) <= 2:
         raise InputError("give a file, or the name of a saved import and a file")
-    if absent not in ("report", "archive"):
-        raise InputError("--absent is `report` or `archive`")
     with house() as clinic:
-        now = clinic.clock.now()
         order = import_order(
             clinic.workspace,
             Path(what[-1]).expanduser(),
             name=what[0] if len(what) == 2 else None,
             columns=_mapping(mapping or []),
-            categories=_categories(category or []),
+            categories=categories_named(category or []),
             tags=frozenset(tag or []),
             consent=_consent(consent),
             delimiter=delimiter,
@@ -76,25 +85,29 @@ def import_contacts(
             archive_absent=absent == "archive",
             max_bad=max_bad / 100,
         )
-        diff = diff_import(clinic.store, clinic.workspace, order, now=now)
-        if not as_json:
-            _print_diff(diff)
-        if diff.refusal:
-            raise ImportRefusedError(diff.refusal)
-        nothing = not (
-            diff.new or diff.changed or diff.rejected or diff.conflicts or (diff.absent_ids and absent == "archive")
-        )
-        if dry_run or nothing:
-            if as_json:
-                print_json({"diff": _diff_json(diff), "written": None})
-            raise typer.Exit(1 if diff.rejected or diff.conflicts else 0)
+        _carry_out(clinic, order, dry_run=dry_run, yes=yes, as_json=as_json)
+
+
+def _carry_out(clinic: House, order: ImportOrder, *, dry_run: bool, yes: bool, as_json: bool) -> None:
+    from nurture.audience.imports import apply_import, diff_import
+    from nurture.errors import ImportRefusedError
+
+    now = clinic.clock.now()
+    diff = diff_import(clinic.store, clinic.workspace, order, now=now)
+    if not as_json:
+        _print_diff(diff)
+    if diff.refusal:
+        raise ImportRefusedError(diff.refusal)
+    incomplete = bool(diff.rejected or diff.conflicts)
+    result = None
+    if not dry_run and (incomplete or diff.new or diff.changed or (diff.absent_ids and order.archive_absent)):
         confirm("Write this?", yes=yes)
         result = apply_import(clinic.store, clinic.workspace, order, diff, now=now)
     if as_json:
         print_json({"diff": _diff_json(diff), "written": result})
-    else:
+    elif result:
         _print_result(result)
-    if not result.complete:
+    if incomplete:
         raise typer.Exit(1)
 
 
@@ -137,7 +150,8 @@ def _mapping(pairs: list[str]) -> dict[str, str]:
     return found
 
 
-def _categories(names: list[str]) -> frozenset[Category]:
+def categories_named(names: list[str]) -> frozenset[Category]:
+    """The categories with these names; raises `InputError` for one that does not exist."""
     from nurture.errors import InputError
     from nurture.vocabulary import Category
     from nurture.workspace.suggestions import did_you_mean

@@ -88,13 +88,15 @@ def write_schemas(root: Path) -> tuple[Path, ...]:
     return tuple(written)
 
 
-def _condition_definitions() -> dict[str, JsonSchemaValue]:
-    condition = {"$ref": "#/$defs/Condition"}
-    several = {"type": "array", "items": condition, "minItems": 1}
+_CONDITION = {"$ref": "#/$defs/Condition"}
+_SEVERAL = {"type": "array", "items": _CONDITION, "minItems": 1}
+
+
+def _condition_properties() -> dict[str, JsonSchemaValue]:
     properties: dict[str, JsonSchemaValue] = {
-        "all": {**several, "description": "Every item holds."},
-        "any": {**several, "description": "At least one item holds."},
-        "not": {**condition, "description": "It does not hold."},
+        "all": {**_SEVERAL, "description": "Every item holds."},
+        "any": {**_SEVERAL, "description": "At least one item holds."},
+        "not": {**_CONDITION, "description": "It does not hold."},
         "segment": {"type": "string", "description": "The rule of segments/NAME.yaml holds."},
     }
     for kind in BEHAVIOURS:
@@ -111,16 +113,20 @@ def _condition_definitions() -> dict[str, JsonSchemaValue]:
     }
     for name in CONTACT_DATE_FIELDS:
         properties[name] = {"$ref": "#/$defs/Comparison", "examples": [{"before": "90 days ago"}]}
+    return properties
+
+
+def _condition_definitions() -> dict[str, JsonSchemaValue]:
     return {
         "Condition": {
             "description": "A mapping means all of it, a list means any of it, a text names a segment.",
             "anyOf": [
                 {"type": "string"},
-                several,
+                _SEVERAL,
                 {
                     "type": "object",
                     "minProperties": 1,
-                    "properties": properties,
+                    "properties": _condition_properties(),
                     "additionalProperties": {"$ref": "#/$defs/Comparison"},
                 },
             ],
