@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy.exc import IntegrityError
-
 from nurture.delivery.retries import OUTAGE_PAUSE, jitter, next_attempt, sender_pause
 from nurture.delivery.transaction import Ending
 from nurture.store import alerts, attempts, deliveries, events, senders, suppressions
@@ -90,20 +88,15 @@ class Settlement:
             data=data,
             dedupe_key=key,
         )
-        try:
-            # another worker may suppress the same address in this moment
-            with connection.begin_nested():
-                suppressions.suppress(
-                    connection,
-                    SuppressionScope.ADDRESS,
-                    claimed.recipient_key,
-                    shown=claimed.address,
-                    reason=SuppressionReason.HARD_BOUNCED,
-                    source=f"delivery {claimed.id}",
-                    now=self.now,
-                )
-        except IntegrityError:
-            return
+        suppressions.suppress(
+            connection,
+            SuppressionScope.ADDRESS,
+            claimed.recipient_key,
+            shown=claimed.address,
+            reason=SuppressionReason.HARD_BOUNCED,
+            source=f"delivery {claimed.id}",
+            now=self.now,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
 
 from nurture.store.schema import suppression
 from nurture.vocabulary import SuppressionReason, SuppressionScope
@@ -142,14 +143,15 @@ def suppress(
     """Set a suppression; False if one is active already (the first one stays).
 
     ``key`` is an address hash, a domain or an organization's id in digits;
-    ``source`` says where it comes from.
+    ``source`` says where it comes from. Two at the same moment do no harm.
     """
-    if active_suppression(connection, scope, key) is not None:
-        return False
-    connection.execute(
-        sa.insert(suppression).values(scope=scope, key=key, shown=shown, reason=reason, source=source, created_at=now)
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    done = connection.execute(
+        dialect.insert(suppression)
+        .values(scope=scope, key=key, shown=shown, reason=reason, source=source, created_at=now)
+        .on_conflict_do_nothing()  # the unique index of the active ones decides
     )
-    return True
+    return done.rowcount == 1
 
 
 def lift(connection: Connection, scope: SuppressionScope, key: str, *, because: str, now: datetime) -> bool:
