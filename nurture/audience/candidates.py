@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from nurture.address import Address, AddressError
@@ -17,14 +18,7 @@ from nurture.vocabulary import Category, ConsentKind
 T = TypeVar("T")
 
 _MAX_ATTRIBUTE: Final = 500
-_TEXTS: Final = {"title": 40, "role": 150, "phone": 40, "external_id": 100, "first_name": 100, "last_name": 100}
-_NAMES: Final = frozenset({"title", "first_name", "last_name"})
-_READERS: Final[Mapping[str, Callable[[Cell], str | None]]] = {
-    "language": cells.language,
-    "time_zone": cells.time_zone,
-    "country": cells.country,
-}
-_ORGANIZATION_TEXTS: Final = {"phone": 40, "city": 100, "region": 100, "owner": 63}
+_Reader = Callable[[Cell], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +61,32 @@ def sensitive_fields(columns: Columns, allow_columns: Collection[str]) -> frozen
     return frozenset(found)
 
 
+def _contact_readers(country: str) -> dict[str, _Reader]:
+    """How each field of a contact is read; ``country`` is the clinic's."""
+    lengths = {"title": 40, "first_name": 100, "last_name": 100}
+    readers: dict[str, _Reader] = {
+        name: partial(cells.text, longest=longest, name=True) for name, longest in lengths.items()
+    }
+    for name, longest in {"role": 150, "phone": 40, "external_id": 100}.items():
+        readers[name] = partial(cells.text, longest=longest)
+    readers["discharged_on"] = partial(cells.day, day_first=country != "US")
+    readers |= {"language": cells.language, "time_zone": cells.time_zone, "country": cells.country}
+    return readers
+
+
+def _organization_readers(country: str) -> dict[str, _Reader]:
+    readers: dict[str, _Reader] = {
+        f"org.{name}": partial(cells.text, longest=longest)
+        for name, longest in {"phone": 40, "city": 100, "region": 100, "owner": 63}.items()
+    }
+    readers["org.postal_code"] = partial(cells.postal_code, country=country)
+    return readers | {"org.country": cells.country, "org.site": cells.site, "org.time_zone": cells.time_zone}
+
+
+def _with_readers(columns: Columns, readers: Mapping[str, _Reader]) -> list[tuple[str, int, _Reader]]:
+    return [(name, place, readers[name]) for name, place in columns.fields.items() if name in readers]
+
+
 class CandidateReader:
     """Turns rows of one file into candidates.
 
@@ -94,6 +114,9 @@ class CandidateReader:
         self._addresses = AddressReader()
         self._attributes = {name: place for name, place in columns.fields.items() if is_attribute(name)}
         self._sensitive = sensitive_fields(columns, allow_columns)
+        self._contact_columns = _with_readers(columns, _contact_readers(country))
+        organization = _with_readers(columns, _organization_readers(country))
+        self._organization_columns = [(name.removeprefix("org."), place, read) for name, place, read in organization]
 
     def read(self, row: Row) -> Candidate:
         """The candidate; raises `cells.CellError` with the reason why the row cannot be written."""
@@ -147,19 +170,18 @@ class CandidateReader:
     def _values(self, row: Row, warnings: list[str]) -> tuple[dict[str, Any], list[str]]:
         values: dict[str, Any] = {}
         emptied = []
-        for name in self._columns.fields:
-            found: str | date | None
-            if name in _TEXTS:
-                found = cells.text(self._cell(row, name), longest=_TEXTS[name], name=name in _NAMES)
-            elif name == "discharged_on":
-                found = cells.day(self._cell(row, name), day_first=self._day_first)
-            elif name in _READERS:
-                found = _doubtful(_READERS[name], self._cell(row, name), warnings)
-            else:
+        for name, place, read in self._contact_columns:
+            if place >= len(row.cells):
+                continue
+            cell = row.cells[place]
+            try:
+                found = read(cell)
+            except cells.Doubt as doubt:
+                warnings.append(str(doubt))
                 continue
             if found is not None:
                 values[name] = found
-            elif name != "external_id" and self._present(row, name) and not self._filled(row, name):
+            elif name != "external_id":
                 emptied.append(name)
         return values, emptied
 
@@ -180,17 +202,12 @@ class CandidateReader:
             if self._present(row, "organization"):
                 emptied.append("organization_id")
             return None
-        country = _doubtful(cells.country, self._cell(row, "org.country"), warnings)
-        values = {
-            "name": name,
-            "country": country,
-            "site": _doubtful(cells.site, self._cell(row, "org.site"), warnings),
-            "time_zone": _doubtful(cells.time_zone, self._cell(row, "org.time_zone"), warnings),
-            "postal_code": cells.postal_code(self._cell(row, "org.postal_code"), country=country or self._country),
-        }
-        for column, longest in _ORGANIZATION_TEXTS.items():
-            values[column] = cells.text(self._cell(row, f"org.{column}"), longest=longest)
-        return {column: value for column, value in values.items() if value is not None}
+        values = {"name": name}
+        for column, place, read in self._organization_columns:
+            found = _doubtful(read, row.cells[place] if place < len(row.cells) else None, warnings)
+            if found is not None:
+                values[column] = found
+        return values
 
     def _given_consent(self, row: Row, warnings: list[str]) -> GivenConsent | None:
         kind = _doubtful(cells.consent_kind, self._cell(row, "consent"), warnings)

@@ -77,11 +77,12 @@ def text(cell: Cell, *, longest: int, name: bool = False) -> str | None:
 
     With ``name`` fewer words count as empty. Raises `CellError` if it is too long.
     """
-    if cell is None:
+    if cell is None or cell == "":
         return None
-    if isinstance(cell, float) and cell.is_integer():
-        cell = int(cell)
-    found = clean_text(cell if isinstance(cell, str) else str(cell))
+    if not isinstance(cell, str):
+        cell = str(int(cell) if isinstance(cell, float) and cell.is_integer() else cell)
+    # printable: nothing to clean but blanks
+    found = cell.strip() if cell.isprintable() and "  " not in cell else clean_text(cell)
     if found[:1] == "'" and len(found) > 1 and found[1] in FORMULA_STARTS:
         found = found[1:]  # as our own exports write it
     if not found or found.casefold() in (_NOTHING if name else _NOTHING_ELSEWHERE):
@@ -175,6 +176,7 @@ def _is_zone(name: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=4096, typed=True)
 def site(cell: Cell) -> str | None:
     """An http(s) address; ``gym.example`` becomes one. Raises `Doubt` for anything else."""
     found = text(cell, longest=500)
@@ -187,6 +189,7 @@ def site(cell: Cell) -> str | None:
     raise Doubt(f"web site {found!r} is left out; write https://...")
 
 
+@lru_cache(maxsize=4096, typed=True)
 def categories(cell: Cell) -> frozenset[Category]:
     """One or several, parted by ``;``, ``,`` or ``|``; raises `CellError` for an unknown one."""
     found = set()
@@ -201,6 +204,7 @@ def categories(cell: Cell) -> frozenset[Category]:
     return frozenset(found)
 
 
+@lru_cache(maxsize=4096, typed=True)
 def tags(cell: Cell) -> frozenset[str]:
     """One or several, parted by ``;``, ``,`` or ``|``, as ``lower-case-words``."""
     return frozenset(filter(None, map(tag, _parts(cell))))

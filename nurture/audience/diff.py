@@ -7,12 +7,14 @@ lifts a suppression.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from nurture.audience.candidates import Candidate, GivenConsent
 from nurture.audience.consent import consent_expiry
@@ -20,6 +22,9 @@ from nurture.store.consents import ConsentRow
 from nurture.store.contacts import PersonRow
 from nurture.store.organizations import name_key
 from nurture.vocabulary import Category
+
+
+_NOT_IN_NAMES: Final = re.compile(r"[\W_]+")  # accents too, once they stand alone
 
 
 class RowKind(StrEnum):
@@ -145,14 +150,15 @@ def _names(person: PersonRow) -> tuple[str, str]:
     return fold_name(person.first_name), fold_name(person.last_name)
 
 
+@lru_cache(maxsize=16_384)
 def fold_name(name: str | None) -> str:
     """A name without case, accents, blanks and punctuation."""
     if not name:
         return ""
     if name.isascii() and name.isalpha():
         return name.lower()
-    folded = unicodedata.normalize("NFKD", name.casefold())
-    return "".join(letter for letter in folded if letter.isalnum())
+    folded = name if name.isascii() else unicodedata.normalize("NFKD", name)
+    return _NOT_IN_NAMES.sub("", folded.casefold())
 
 
 def _name(person: PersonRow) -> str:

@@ -110,6 +110,6 @@ def record_contact_events(
     connection: Connection, kind: EventKind, now: datetime, events: Iterable[tuple[int, Mapping[str, Any]]]
 ) -> None:
     """Write one event for each (contact id, data); data holds no personal values."""
-    rows = [{"kind": kind, "at": now, "contact_id": owner, "data": dict(data)} for owner, data in events]
+    rows = [{"kind": kind, "at": now, "contact_id": owner, "data": data} for owner, data in events]
     if rows:
         connection.execute(sa.insert(event), rows)

@@ -77,9 +77,10 @@ def add_organizations(connection: Connection, rows: Iterable[Mapping[str, Any]],
         for row in rows
     }
     known = organizations_by_name(connection, list(values))
-    for key, columns in values.items():
-        if key not in known:
-            connection.execute(sa.insert(organization).values({"attributes": {}, **columns}))
+    empty: dict[str, Any] = dict.fromkeys(column.name for column in organization.c if column.name != "id")
+    new = [{**empty, "attributes": {}, **columns} for key, columns in values.items() if key not in known]
+    if new:
+        connection.execute(sa.insert(organization), new)
     found = sa.select(organization.c.name_key, organization.c.id).where(organization.c.name_key.in_(list(values)))
     return {row.name_key: row.id for row in connection.execute(found)}
 
