@@ -23,7 +23,6 @@ from nurture.store.contacts import PersonRow
 from nurture.store.organizations import name_key
 from nurture.vocabulary import Category
 
-
 _NOT_IN_NAMES: Final = re.compile(r"[\W_]+")  # accents too, once they stand alone
 
 
