@@ -143,8 +143,9 @@ def _link(value: object, base: str | None) -> str | None:
 
 
 def _day(entry: Mapping[str, Any], zone: ZoneInfo) -> date | None:
-    # in this order: feedparser answers the second with the first, and warns, where only the first is there
-    moment = entry.get("published_parsed") or entry.get("updated_parsed")
+    # feedparser would answer the second key by the first, with a warning, if only that is there
+    keys = [key for key in ("published_parsed", "updated_parsed") if key in entry]
+    moment = next((entry[key] for key in keys if entry[key]), None)
     try:
         return datetime.fromtimestamp(timegm(moment), UTC).astimezone(zone).date() if moment else None
     except (ValueError, OverflowError, OSError):

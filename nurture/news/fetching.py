@@ -101,6 +101,8 @@ def _checked(url: str) -> httpx2.URL:
 def _allowed(url: httpx2.URL) -> httpx2.URL:
     if url.scheme not in ("http", "https") or not url.host:
         raise FeedError(f"only http:// and https:// addresses are fetched, not {url.scheme or 'nothing'}:")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise FeedError(f"the port in the address at {url.host} is not valid")
     if url.userinfo:
         raise FeedError(f"the address at {url.host} holds a user name or password; such feeds are not supported")
     return url
@@ -144,7 +146,7 @@ def _body(chunks: Iterable[bytes], headers: dict[str, str], limit: int) -> bytes
     if encoding not in ("identity", "gzip", "x-gzip", "deflate", ""):
         raise FeedError(f"the server sends the feed packed as {encoding[:20]!r}, which was not asked for")
     unpack = zlib.decompressobj(_GZIP_OR_ZLIB) if encoding not in ("identity", "") else None
-    if headers.get("content-length", "0").isdecimal() and int(headers.get("content-length", "0")[:18]) > limit:
+    if int(headers.get("content-length", "0")) > limit:  # digits: httpcore2 refuses anything else
         raise too_large
     body = bytearray()
     try:
