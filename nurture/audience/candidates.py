@@ -93,6 +93,7 @@ class CandidateReader:
     ``allow_columns`` are the sensitive columns that patients may have,
     ``country`` is the clinic's and decides how ``3/4/2026`` reads, ``categories``,
     ``tags`` and ``consent`` are what every row gets, ``today`` the clinic's date.
+    ``doubt_domains`` warns of mistyped domains such as gmial.com.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class CandidateReader:
         categories: frozenset[Category] = frozenset(),
         tags: frozenset[str] = frozenset(),
         consent: GivenConsent | None = None,
+        doubt_domains: bool = True,
     ) -> None:
         self._columns = columns
         self._country = country
@@ -112,6 +114,7 @@ class CandidateReader:
         self._today = today
         self._categories, self._tags, self._consent = categories, tags, consent
         self._addresses = AddressReader()
+        self._doubt_domains = doubt_domains
         self._attributes = {name: place for name, place in columns.fields.items() if is_attribute(name)}
         self._sensitive = sensitive_fields(columns, allow_columns)
         self._contact_columns = _with_readers(columns, _contact_readers(country))
@@ -162,7 +165,7 @@ class CandidateReader:
             address = self._addresses.read(str(cell).strip().removeprefix("mailto:"))
         except AddressError as error:
             raise cells.CellError(f"not an address: {error}") from error
-        meant = mistyped(address.domain)
+        meant = mistyped(address.domain) if self._doubt_domains else None
         if meant:
             warnings.append(f"{address.domain} is perhaps {meant}")
         return address

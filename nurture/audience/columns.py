@@ -108,7 +108,7 @@ def match_columns(headers: Sequence[str], mapping: Mapping[str, str], *, recogni
     for name, synonyms in _SYNONYMS.items():
         if name in found or not (recognize or name == "address"):
             continue
-        place = next((places[synonym] for synonym in synonyms if synonym in places), None)
+        place = next((places[header] for header in (*synonyms, _fold(name)) if header in places), None)
         if place is not None and place not in found.values():
             found[name] = place
     if "address" not in found:

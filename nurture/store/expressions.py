@@ -131,6 +131,15 @@ def ensure_attribute_indices(connection: sa.Connection, names: Iterable[str]) ->
     return made
 
 
+def attribute_names(connection: sa.Connection) -> list[str]:
+    """All custom attributes that any contact has, by name."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT DISTINCT key FROM contact, json_each(contact.attributes) ORDER BY key"
+    else:
+        query = "SELECT DISTINCT jsonb_object_keys(attributes) AS key FROM contact ORDER BY key"
+    return sorted(connection.scalars(sa.text(query)))
+
+
 def _index_name(name: str) -> str:
     return f"ix_contact_attribute_{_checked(name)}"[:63]  # PostgreSQL's longest name
 
