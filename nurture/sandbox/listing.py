@@ -14,9 +14,9 @@ from nurture.sandbox.maildir import Entry, entries, read
 from nurture.sandbox.opening import opening
 
 PAGE = 50
-SEARCHED = 5_000  # the newest messages that a search looks through
+SEARCHED = 2_000  # the newest messages that a search looks through
 _KEPT = 10_000
-_BYTES = 2_000_000  # as much of a message as the list looks at
+_BYTES = 32_000  # of a message: its headers, its text and where its HTML begins; pictures come later
 _WORDS = 20_000  # characters of its text that are searched
 _SNIPPET = 160
 
@@ -37,13 +37,17 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A part of the list, newest first. ``total`` counts what fits; ``unread`` counts in the whole inbox."""
+    """A part of the list, newest first. ``total`` counts what fits; ``unread`` counts in the whole inbox.
+
+    ``searched`` is how many messages a search looked through, if not all; else 0.
+    """
 
     summaries: tuple[Summary, ...]
     total: int
     unread: int
     number: int  # from 1
     pages: int
+    searched: int
 
 
 class Listing:
@@ -58,12 +62,13 @@ class Listing:
         found = entries(self._maildir)
         unread = sum(entry.unread for entry in found)
         wanted = query.casefold().split()
+        searched = SEARCHED if wanted and len(found) > SEARCHED else 0
         if wanted:
             found = [entry for entry in found[:SEARCHED] if _has(self._summary(entry), wanted)]
         pages = max(1, -(-len(found) // PAGE))
         number = min(max(number, 1), pages)
         shown = islice(found, (number - 1) * PAGE, number * PAGE)
-        return ListPage(tuple(self._summaries(shown)), len(found), unread, number, pages)
+        return ListPage(tuple(self._summaries(shown)), len(found), unread, number, pages, searched)
 
     def neighbours(self, message: str) -> tuple[str | None, str | None]:
         """The ids of the next newer and the next older message."""

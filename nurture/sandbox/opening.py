@@ -16,17 +16,21 @@ _PADDING = re.compile("[\u00a0\u00ad\u034f\u2007\u200b-\u200f\u2060-\u206f\ufeff
 
 def opening(html: str | None, text: str | None, length: int) -> str:
     """The first words of the HTML body, hidden ones too (the preheader is), else of the text."""
-    words = _words(html[:_LOOKED_AT]) if html is not None else (text or "")[:_LOOKED_AT]
+    words = _words(html[:_LOOKED_AT], enough=8 * length) if html is not None else (text or "")[:_LOOKED_AT]
     return clean_text(_PADDING.sub(" ", words))[:length]
 
 
-def _words(html: str) -> str:
+def _words(html: str, *, enough: int) -> str:
     found: list[str] = []
+    length = 0
     unseen = ""  # what we are in, if its words are not shown
     place = 0
     for mark in _MARK.finditer(html):
         if not unseen:
-            found.append(html[place : mark.start()])
+            found.append(html[place : mark.start()].strip())
+            length += len(found[-1])
+            if length > enough:
+                break
         place = mark.end()
         name = (mark[2] or "").lower()
         if unseen:
@@ -36,6 +40,6 @@ def _words(html: str) -> str:
             unseen = "<!--"
         elif name and not mark[1]:
             unseen = name
-    if not unseen:
+    if not unseen and length <= enough:
         found.append(html[place:])
     return unescape(" ".join(found))

@@ -9,6 +9,7 @@ import pytest
 
 from nurture.errors import SandboxError
 from nurture.sandbox.inbox import InboxServer, serve_inbox
+from nurture.sandbox.listing import Listing
 from nurture.sandbox.maildir import entries
 
 MAIL = (
@@ -218,3 +219,12 @@ def test_a_taken_port_is_said(inbox: InboxServer, maildir: Path) -> None:
     assert port
     with pytest.raises(SandboxError, match=f"127.0.0.1:{port}"):
         serve_inbox(maildir, port=port)
+
+
+def test_a_search_says_when_it_looked_at_the_newest_only(maildir: Path, put, monkeypatch) -> None:
+    monkeypatch.setattr("nurture.sandbox.listing.SEARCHED", 2)
+    for number in range(3):
+        put(MAIL.format(number=number) + "\nWords")
+    found = Listing(maildir).page(1, query="words")
+    assert (found.total, found.searched) == (2, 2)
+    assert Listing(maildir).page(1).searched == 0
