@@ -21,8 +21,10 @@ from nurture.store.contacts import PersonRow, count_people, stream_people
 from nurture.store.engine import Connection
 from nurture.store.expressions import (
     AttributeDate,
+    AttributeForm,
     AttributeNumber,
     AttributeText,
+    AttributeUse,
     LowerCase,
     Membership,
     ensure_attribute_indices,
@@ -83,10 +85,24 @@ def examples(connection: Connection, where: Expression, *, limit: int = 5) -> tu
     return tuple(stream_people(connection, where, limit=limit))
 
 
-def attributes_used(conditions: Iterable[Condition]) -> frozenset[str]:
-    """The custom attributes that these conditions ask for; segments they name are not followed."""
+def attributes_used(conditions: Iterable[Condition]) -> frozenset[AttributeUse]:
+    """The custom attributes that these conditions ask for, and how; segments they name are not followed."""
     nodes = (node for condition in conditions for node in walk(condition))
-    return frozenset(node.field for node in nodes if isinstance(node, Compare) and node.field not in KNOWN_FIELDS)
+    compares = (node for node in nodes if isinstance(node, Compare) and node.field not in KNOWN_FIELDS)
+    return frozenset((node.field, form) for node in compares for form in _forms(node))
+
+
+def _forms(node: Compare) -> set[AttributeForm]:
+    """The forms in which `_Compiler._attribute` reads the attribute."""
+    match node.operator:
+        case Operator.BELOW | Operator.ABOVE | Operator.AT_MOST | Operator.AT_LEAST:
+            return {AttributeForm.NUMBER}
+        case Operator.BEFORE | Operator.AFTER | Operator.ON_OR_BEFORE | Operator.ON_OR_AFTER | Operator.ANNIVERSARY:
+            return {AttributeForm.DATE}
+        case Operator.IS | Operator.NOT | Operator.IN:
+            numbers = {isinstance(value, int | float) and not isinstance(value, bool) for value in _values(node)}
+            return {AttributeForm.NUMBER if number else AttributeForm.TEXT for number in numbers}
+    return {AttributeForm.TEXT}
 
 
 def resolve_segment(name: str, segments: Mapping[str, Condition], above: tuple[str, ...]) -> Condition:

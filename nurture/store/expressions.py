@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from enum import StrEnum
+from typing import Any, Final, TypeAlias
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -39,6 +40,10 @@ class Membership(sa.ColumnElement[bool]):
         self.by_in = sa.and_(key.is_not(None), key.in_(sa.select(member).select_from(members).where(where)))
         self.by_exists = sa.exists().select_from(members).where(member == key, where).correlate(key.table)
 
+    def self_group(self, against: Any = None) -> Membership:  # noqa: ANN401 - as the base class has it
+        """Itself: the base class would write ``= 1`` after it, and SQLite would not look it up by the key."""
+        return self
+
 
 @compiles(Membership)
 def _membership(element: Membership, compiler: SQLCompiler, **options: object) -> str:
@@ -61,28 +66,11 @@ class AttributeText(sa.ColumnElement[Any]):
         self.name = _checked(name)
 
 
-@compiles(AttributeText)
-def _attribute_text(element: AttributeText, compiler: SQLCompiler, **_: object) -> str:
-    return _attribute_sql(element.name, compiler.dialect.name, column="contact.attributes")
-
-
 class AttributeNumber(AttributeText):
     """A custom attribute as a number; NULL where it is not written as one (``-12``, ``3.5``)."""
 
     type = sa.Float()
     inherit_cache = False
-
-
-@compiles(AttributeNumber)
-def _attribute_number(element: AttributeNumber, compiler: SQLCompiler, **options: object) -> str:
-    text = _attribute_text(element, compiler)
-    if compiler.dialect.name != "sqlite":
-        return rf"CASE WHEN {text} ~ '^-?([0-9]+\.?[0-9]*|\.[0-9]+)$' THEN CAST({text} AS double precision) END"
-    # digits, at most one point, a minus only in front; a bare CAST would take "3 apples" for 3
-    plain = (
-        f"{text} GLOB '*[0-9]*' AND {text} NOT GLOB '*[^0-9.-]*' AND {text} NOT GLOB '?*-*' AND {text} NOT GLOB '*.*.*'"
-    )
-    return f"CASE WHEN {plain} THEN CAST({text} AS REAL) END"
 
 
 class AttributeDate(AttributeText):
@@ -91,12 +79,30 @@ class AttributeDate(AttributeText):
     inherit_cache = False
 
 
+class AttributeForm(StrEnum):
+    """How a condition reads a custom attribute; each form needs an index of its own."""
+
+    TEXT = "attribute"  # the word in the index's name
+    NUMBER = "number"
+    DATE = "date"
+
+
+AttributeUse: TypeAlias = tuple[str, AttributeForm]
+
+
+@compiles(AttributeText)
+def _attribute_text(element: AttributeText, compiler: SQLCompiler, **_: object) -> str:
+    return _attribute_sql(element.name, AttributeForm.TEXT, compiler.dialect.name, column="contact.attributes")
+
+
+@compiles(AttributeNumber)
+def _attribute_number(element: AttributeNumber, compiler: SQLCompiler, **_: object) -> str:
+    return _attribute_sql(element.name, AttributeForm.NUMBER, compiler.dialect.name, column="contact.attributes")
+
+
 @compiles(AttributeDate)
-def _attribute_date(element: AttributeDate, compiler: SQLCompiler, **options: object) -> str:
-    text = _attribute_text(element, compiler)
-    if compiler.dialect.name == "sqlite":
-        return f"CASE WHEN {text} GLOB '{_DATE_GLOB}' THEN {text} END"
-    return f"(CASE WHEN {text} ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$' THEN {text} END COLLATE \"C\")"
+def _attribute_date(element: AttributeDate, compiler: SQLCompiler, **_: object) -> str:
+    return _attribute_sql(element.name, AttributeForm.DATE, compiler.dialect.name, column="contact.attributes")
 
 
 class LowerCase(sa.ColumnElement[str]):
@@ -115,39 +121,40 @@ def _lower_case(element: LowerCase, compiler: SQLCompiler, **options: object) ->
     return f"lower({text})" if compiler.dialect.name == "sqlite" else f'lower({text} COLLATE "C")'
 
 
-def ensure_attribute_indices(connection: sa.Connection, names: Iterable[str]) -> list[str]:
+def ensure_attribute_indices(connection: sa.Connection, uses: Iterable[AttributeUse]) -> list[AttributeUse]:
     """Index the custom attributes that segments use; gives back those that were not indexed yet.
 
     Call it inside a write transaction. On SQLite it also gathers the statistics
     that make the planner take the new index.
     """
     present = set(connection.scalars(_INDICES[connection.dialect.name]))
-    made = [name for name in sorted(set(names)) if _index_name(name) not in present]
-    for name in made:
-        expression = _attribute_sql(name, connection.dialect.name, column="attributes")
-        connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {_index_name(name)} ON contact ({expression})")
+    made = [use for use in sorted(set(uses)) if _index_name(*use) not in present]
+    for use in made:
+        expression = _attribute_sql(*use, connection.dialect.name, column="attributes")
+        connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {_index_name(*use)} ON contact (({expression}))")
     if made:
         connection.exec_driver_sql("ANALYZE contact")
     return made
 
 
-def attribute_names(connection: sa.Connection) -> list[str]:
-    """All custom attributes that any contact has, by name."""
-    if connection.dialect.name == "sqlite":
-        query = "SELECT DISTINCT key FROM contact, json_each(contact.attributes) ORDER BY key"
-    else:
-        query = "SELECT DISTINCT jsonb_object_keys(attributes) AS key FROM contact ORDER BY key"
-    return sorted(connection.scalars(sa.text(query)))
+def _index_name(name: str, form: AttributeForm) -> str:
+    return f"ix_contact_{form}_{_checked(name)}"[:63]  # PostgreSQL's longest name
 
 
-def _index_name(name: str) -> str:
-    return f"ix_contact_attribute_{_checked(name)}"[:63]  # PostgreSQL's longest name
-
-
-def _attribute_sql(name: str, dialect: str, *, column: str) -> str:
+def _attribute_sql(name: str, form: AttributeForm, dialect: str, *, column: str) -> str:
+    """The one spelling of an attribute in a form, for queries and indices."""
     if dialect == "sqlite":
-        return f"json_extract({column}, '$.{name}')"
-    return f"({column} ->> '{name}')"
+        text = f"json_extract({column}, '$.{name}')"
+        # digits, at most one point, a minus only in front; a bare CAST would take "3 apples" for 3
+        tests = ("GLOB '*[0-9]*'", "NOT GLOB '*[^0-9.-]*'", "NOT GLOB '?*-*'", "NOT GLOB '*.*.*'")
+        number = f"CASE WHEN {' AND '.join(f'{text} {test}' for test in tests)} THEN CAST({text} AS REAL) END"
+        day = f"CASE WHEN {text} GLOB '{_DATE_GLOB}' THEN {text} END"
+    else:
+        text = f"({column} ->> '{name}')"
+        plain = rf"{text} ~ '^-?([0-9]+\.?[0-9]*|\.[0-9]+)$'"
+        number = f"CASE WHEN {plain} THEN CAST({text} AS double precision) END"
+        day = f"(CASE WHEN {text} ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$' THEN {text} END COLLATE \"C\")"
+    return {AttributeForm.TEXT: text, AttributeForm.NUMBER: number, AttributeForm.DATE: day}[form]
 
 
 def _checked(name: str) -> str:

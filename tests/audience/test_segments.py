@@ -16,6 +16,7 @@ from nurture.audience.segments import (
 from nurture.errors import InputError, NotFoundError
 from nurture.store import Store
 from nurture.store.contacts import stream_people
+from nurture.store.expressions import AttributeForm
 from nurture.store.schema import contact
 from nurture.vocabulary import Mode
 from nurture.workspace.conditions import parse_condition
@@ -195,27 +196,41 @@ def test_streaming_goes_on_after_an_id(clinic):
 
 def test_attributes_of_segments_get_an_index(clinic):
     condition = parse_condition({"all": [{"members": {"above": 1}}, {"not": {"partner": True}}, {"tag": "gym"}]})
-    names = attributes_used([condition])
-    assert names == {"members", "partner"}
+    uses = attributes_used([condition])
+    assert uses == {("members", AttributeForm.NUMBER), ("partner", AttributeForm.TEXT)}
     with clinic.write() as connection:
-        assert ensure_attribute_indices(connection, names) == ["members", "partner"]
-        assert ensure_attribute_indices(connection, names) == []
+        assert ensure_attribute_indices(connection, uses) == sorted(uses)
+        assert ensure_attribute_indices(connection, uses) == []
 
 
-def test_an_attribute_index_is_used(sqlite_store, add_person):
+@pytest.mark.parametrize(
+    ("rule", "index"),
+    [
+        ({"level": "7"}, "ix_contact_attribute_level"),
+        ({"level": ["7", "8"]}, "ix_contact_attribute_level"),
+        ({"level": 7}, "ix_contact_number_level"),
+        ({"level": {"above": 195}}, "ix_contact_number_level"),
+        ({"level": {"before": "2026-01-01"}}, "ix_contact_date_level"),
+        ({"tag": "gym"}, "PRIMARY KEY"),
+        ({"any": [{"category": "school"}, {"org.city": "Salem"}]}, "ix_contact_organization_id"),
+    ],
+)
+def test_the_database_looks_people_up_instead_of_reading_all(sqlite_store, add_person, rule, index):
+    condition = parse_condition(rule)
     with sqlite_store.write() as connection:
         for number in range(200):
             add_person(connection, f"p{number}@example.com", attributes={"level": str(number)})
-        ensure_attribute_indices(connection, {"level"})
-        where = compile_condition(parse_condition({"level": "7"}), segments={}, today=TODAY, now=NOW, mode=Mode.SANDBOX)
+        ensure_attribute_indices(connection, attributes_used([condition]))
+        where = compile_condition(condition, segments={}, today=TODAY, now=NOW, mode=Mode.SANDBOX)
         query = sa.select(contact.c.id).where(where).compile(connection, compile_kwargs={"literal_binds": True})
         plan = " ".join(str(row) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}"))
-    assert "ix_contact_attribute_level" in plan
+    assert index in plan
+    assert "SCAN contact " not in plan + " "
 
 
 def test_names_of_attributes_are_checked_before_they_become_sql(sqlite_store):
     with sqlite_store.write() as connection, pytest.raises(ValueError, match="not the name of a custom attribute"):
-        ensure_attribute_indices(connection, ["x') --"])
+        ensure_attribute_indices(connection, [("x') --", AttributeForm.TEXT)])
 
 
 @pytest.mark.parametrize(
