@@ -1,0 +1,65 @@
+"""``make bench``: measure, print a table, write build/bench.json.
+
+Every group of measurements runs in a process of its own, so that neither its
+peak memory nor its caches belong to another. Exit code 1 if a bar is not kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+from benchmarks.processes import ROOT
+
+GROUPS = ("startup", "composing", "planning", "importing", "segments", "sample_clinic")
+RESULT = ROOT / "build" / "bench.json"
+
+
+def main() -> None:
+    """Parse the command line and do it."""
+    parser = argparse.ArgumentParser(description="Measure nurture; writes build/bench.json.")
+    parser.add_argument("groups", nargs="*", metavar="NAME", help=f"some of: {', '.join(GROUPS)} (default: all)")
+    parser.add_argument("--one", choices=GROUPS, help=argparse.SUPPRESS)
+    chosen = parser.parse_args()
+    if chosen.one:
+        measure_one(chosen.one)
+        return
+    if unknown := sorted(set(chosen.groups) - set(GROUPS)):
+        parser.error(f"there is no benchmark {', '.join(unknown)}; there are {', '.join(GROUPS)}")
+    results: dict[str, Any] = {}
+    for group in chosen.groups or GROUPS:
+        print(f"{group} ...", file=sys.stderr, flush=True)
+        command = [sys.executable, "-m", "benchmarks.run", "--one", group]
+        done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+        results |= json.loads(done.stdout)
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print_table(results)
+    sys.exit(any(result["ok"] is False for result in results.values()))
+
+
+def measure_one(group: str) -> None:
+    """Run one group in this process; its figures go to standard output as JSON."""
+    output, sys.stdout = sys.stdout, sys.stderr  # nothing else may get between
+    found = importlib.import_module(f"benchmarks.{group}").measure()
+    command = f"python -m benchmarks.run {group}"
+    json.dump({measured.name: measured.to_json(command) for measured in found}, output)
+
+
+def print_table(results: dict[str, dict[str, Any]]) -> None:
+    """The figures for people, and how busy the machine was."""
+    width = max(map(len, results))
+    for name, result in results.items():
+        bar = "" if result["bar"] is None else f"{'≥' if result['at_least'] else '≤'} {result['bar']:g}"
+        verdict = {None: "", True: "ok", False: "MISSED"}[result["ok"]]
+        print(f"{name:<{width}}  {result['value']:>9,g} {result['unit']:<7} {bar:>7}  {verdict}".rstrip())
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; written to {RESULT.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
