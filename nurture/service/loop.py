@@ -42,6 +42,7 @@ async def run_loop(house: House, *, stop: asyncio.Event | None = None) -> None:
     """
     stop = stop or asyncio.Event()
     bugs: list[Exception] = []
+    running: set[asyncio.Task[object]] = set()
     with _signals(stop):
         async with open_worker(house) as worker:
             scheduler = AsyncIOScheduler(timezone="UTC")
@@ -53,6 +54,9 @@ async def run_loop(house: House, *, stop: asyncio.Event | None = None) -> None:
             }
 
             async def run(job: str) -> None:
+                task = asyncio.current_task()
+                assert task is not None, "the scheduler runs jobs as tasks"
+                running.add(task)
                 try:
                     async with jobs.recorded(house, job, worker.owner):
                         await work[job]()
@@ -62,6 +66,8 @@ async def run_loop(house: House, *, stop: asyncio.Event | None = None) -> None:
                 except Exception as bug:  # noqa: BLE001 - handed on below, with its traceback
                     bugs.append(bug)
                     stop.set()
+                finally:
+                    running.discard(task)
 
             for job, interval in jobs.INTERVALS.items():
                 scheduler.add_job(
@@ -82,6 +88,10 @@ async def run_loop(house: House, *, stop: asyncio.Event | None = None) -> None:
                 await stop.wait()
             finally:
                 log.info("stopping: no new mail leaves")
+                scheduler.pause()
+                await worker.close()
+                # shutdown would cancel what still runs, in the middle of a mail's answer
+                await asyncio.gather(*running, return_exceptions=True)
                 scheduler.shutdown(wait=False)
     if bugs:
         raise bugs[0]
