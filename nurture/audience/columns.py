@@ -145,18 +145,21 @@ def sensitive_columns(names: Iterable[str], allowed: Collection[str]) -> tuple[s
 
     Spelling does not count: ``D.O.B.``, ``Date of birth`` and ``birth_date`` are one.
     """
-    permitted = {_fold(name) for name in allowed}
-    return tuple(name for name in names if _fold(name) not in permitted and _is_sensitive(name))
+    permitted = {_joined(name) for name in allowed}
+    return tuple(name for name in names if _joined(name) not in permitted and _is_sensitive(name))
 
 
 def _is_sensitive(name: str) -> bool:
-    words = _fold(name).split()
-    joined = "".join(words)
+    joined = _joined(name)
     return (
         joined in _SENSITIVE_WORDS
         or any(part in joined for part in _SENSITIVE_PARTS)
-        or not (_SENSITIVE_WORDS.isdisjoint(words))
+        or not (_SENSITIVE_WORDS.isdisjoint(_fold(name).split()))
     )
+
+
+def _joined(header: str) -> str:
+    return _fold(header).replace(" ", "")
 
 
 def _fold(header: str) -> str:

@@ -9,8 +9,7 @@ from typing import Final
 from nurture.audience.contacts import ContactFilter, contacts_where
 from nurture.audience.private_csv import private_csv
 from nurture.store import Store
-from nurture.store.contacts import PersonRow, stream_people
-from nurture.store.expressions import attribute_names
+from nurture.store.contacts import PersonRow, attribute_names, stream_people
 from nurture.workspace.workspace import Workspace
 
 _CONTACT: Final = (

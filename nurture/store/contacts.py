@@ -116,6 +116,15 @@ def people_by_external_id(connection: Connection, external_ids: Sequence[str]) -
     return _find(connection, contact.c.external_id.in_(external_ids))
 
 
+def attribute_names(connection: Connection) -> list[str]:
+    """All custom attributes that any contact has, by name."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT DISTINCT key FROM contact, json_each(contact.attributes)"
+    else:
+        query = "SELECT DISTINCT jsonb_object_keys(attributes) FROM contact"
+    return sorted(connection.scalars(sa.text(query)))
+
+
 def _find(connection: Connection, where: sa.ColumnElement[bool]) -> dict[int, PersonRow]:
     rows = connection.execute(_PEOPLE.where(where).order_by(contact.c.id)).mappings().all()
     return {person.id: person for person in _people(connection, rows)}

@@ -150,8 +150,9 @@ def suppress(
         dialect.insert(suppression)
         .values(scope=scope, key=key, shown=shown, reason=reason, source=source, created_at=now)
         .on_conflict_do_nothing()  # the unique index of the active ones decides
+        .returning(suppression.c.id)
     )
-    return done.rowcount == 1
+    return done.one_or_none() is not None
 
 
 def lift(connection: Connection, scope: SuppressionScope, key: str, *, because: str, now: datetime) -> bool:
