@@ -74,10 +74,10 @@ def import_contacts(
             clinic.workspace,
             Path(what[-1]).expanduser(),
             name=what[0] if len(what) == 2 else None,
-            columns=_mapping(mapping or []),
+            columns=pairs(mapping or [], "--map"),
             categories=categories_named(category or []),
             tags=frozenset(tag or []),
-            consent=_consent(consent),
+            consent=consent_given(consent),
             delimiter=delimiter,
             household=household,
             clear_empty=clear_empty,
@@ -138,15 +138,16 @@ def _diff_json(diff: ImportDiff) -> object:
     return {key: value for key, value in found.items() if key not in ("fingerprint", "organizations")}
 
 
-def _mapping(pairs: list[str]) -> dict[str, str]:
+def pairs(written: list[str], option: str) -> dict[str, str]:
+    """``FIELD=TEXT`` from the command line; raises `InputError` for what is none."""
     from nurture.errors import InputError
 
     found = {}
-    for pair in pairs:
-        field, equals, header = pair.partition("=")
-        if not (field.strip() and equals and header.strip()):
-            raise InputError(f"--map {pair}: write FIELD=HEADER, for example --map first_name=Vorname")
-        found[field.strip()] = header.strip()
+    for pair in written:
+        field, equals, text = pair.partition("=")
+        if not (field.strip() and equals):
+            raise InputError(f"{option} {pair}: write FIELD=TEXT, for example {option} first_name=Kim")
+        found[field.strip()] = text.strip()
     return found
 
 
@@ -162,7 +163,8 @@ def categories_named(names: list[str]) -> frozenset[Category]:
     return frozenset(Category(name) for name in names)
 
 
-def _consent(text: str | None) -> GivenConsent | None:
+def consent_given(text: str | None) -> GivenConsent | None:
+    """``KIND:DATE:SOURCE`` from the command line; raises `InputError` for what is none."""
     from datetime import date
 
     from nurture.audience.candidates import GivenConsent
