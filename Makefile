@@ -29,7 +29,7 @@ check: setup ## lint, types, layers, spelling, documentation
 	.venv/bin/pytest -q -p no:cacheprovider tests/docs
 
 bench: setup ## measurements, printed and written to build/bench.json
-	.venv/bin/python benchmarks/run.py
+	.venv/bin/python -m benchmarks.run $(ARGS)
 
 format: setup ## ruff's format and safe fixes
 	.venv/bin/ruff format .

@@ -115,16 +115,16 @@ class Naive:
 
     def compose(self, recipient: Recipient) -> bytes:
         """The mail's bytes."""
-        values: dict[str, Any] = {**self.content.shared, **recipient.values}
-        items = [self.content.news[name] for name in recipient.news_ids]
-        words = [item["words"].get(recipient.variant.value) or item["words"][""] for item in items]
-        values["news"] = [{**item, **each, "html": each["text"]} for item, each in zip(items, words, strict=True)]
+        items = []
+        for item in (self.content.news[name] for name in recipient.news_ids):
+            items.append({**item, **(item["words"].get(recipient.variant.value) or item["words"][""])})
+        for_text = [{**item, "html": item["text"]} for item in items]
+        for_html = [{**item, "html": Markup(item["html"])} for item in items]
+        values: dict[str, Any] = {**self.content.shared, **recipient.values, "news": for_text}
         values |= {name: self.texts[name].render(values) for name in ("subject", "preheader")}
         text = self.texts["text"].render({**values, "body": self.texts["body_text"].render(values).strip()})
-        values["news"] = [
-            {**item, **each, "html": Markup(each["html"])} for item, each in zip(items, words, strict=True)
-        ]
-        html = mjml2html(self.mjml.render({**values, "body": Markup(self.body.render(values))}))
+        values |= {"news": for_html, "body": Markup(self.body.render(values))}
+        html = mjml2html(self.mjml.render(values))
         return self.message(recipient, values, tidy(text), html).as_bytes()
 
     def message(self, recipient: Recipient, values: dict[str, Any], text: str, html: str) -> EmailMessage:
@@ -148,9 +148,8 @@ def compare(ours: bytes, theirs: bytes) -> None:
     for name in ("From", "To", "Subject", "Date", "Message-ID", "List-Unsubscribe"):
         assert mails[0][name] == mails[1][name], f"{name}: {mails[0][name]!r} is not {mails[1][name]!r}"
     for kind in ("plain", "html"):
-        parts = [mail.get_body((kind,)) for mail in mails]
-        assert parts[0] is not None and parts[1] is not None, f"a mail has no {kind} part"
-        words = [part.get_content() for part in parts if part is not None]
+        words = [part.get_content() for mail in mails if (part := mail.get_body((kind,)))]
+        assert len(words) == len(mails), f"a mail has no {kind} part"
         if kind == "html":
             words = [html_to_text(word) for word in words]
         assert words[0].split() == words[1].split(), f"the {kind} parts differ:\n{words[0]}\n---\n{words[1]}"

@@ -18,7 +18,8 @@ _CATEGORY = """CASE WHEN i * 7919 % 100 < 30 THEN 'healthcare_provider' WHEN i *
     WHEN i * 7919 % 100 < 65 THEN 'private_business' WHEN i * 7919 % 100 < 75 THEN 'sports_club'
     WHEN i * 7919 % 100 < 80 THEN 'school' ELSE 'past_patient' END"""
 _STATEMENTS = (
-    f"""INSERT INTO organization (id, name, name_key, city, region, country, time_zone, attributes, created_at, updated_at)
+    f"""INSERT INTO organization (id, name, name_key, city, region, country, time_zone, attributes, created_at,
+      updated_at)
     {_NUMBERS} SELECT i, 'Partner ' || i, 'partner ' || i,
       CASE i % 40 WHEN 0 THEN 'Salem' WHEN 1 THEN 'Keizer' ELSE 'City ' || (i % 40) END, 'OR', 'US',
       'America/Los_Angeles', '{{{{}}}}', {_NOW}, {_NOW} FROM number WHERE i <= {{people}} / 10 + 1""",
@@ -49,8 +50,8 @@ _HISTORY = (
       {_NOW}, {_NOW}, '', {_NOW}, {_NOW}, {_NOW})""",
     f"""INSERT INTO delivery (mode, edition_id, campaign, contact_id, organization_id, recipient_key, address, domain,
       variant, state, consent_mask, not_before, not_after, next_attempt_at, created_at, settled_at)
-    SELECT 'sandbox', 1, 'partner-news', contact.id, organization_id, address_hash, address, domain, 'school', 'sent', 7,
-      {_NOW}, {_NOW}, {_NOW}, {_NOW}, {_NOW}
+    SELECT 'sandbox', 1, 'partner-news', contact.id, organization_id, address_hash, address, domain, 'school', 'sent',
+      7, {_NOW}, {_NOW}, {_NOW}, {_NOW}, {_NOW}
     FROM contact WHERE organization_id IS NOT NULL AND contact.id % 2 = 0""",
 )
 
