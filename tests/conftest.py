@@ -13,6 +13,17 @@ import sqlalchemy as sa
 from nurture.clock import DrivenClock
 from nurture.store import Store, create_store, open_store
 
+NO_SKIPS = os.environ.get("NURTURE_TEST_NO_SKIPS", "") not in ("", "0")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """With NURTURE_TEST_NO_SKIPS=1 (as in CI) a skipped test fails the run: a missing server must not pass for green."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if NO_SKIPS and reporter is not None and reporter.stats.get("skipped") and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        reporter.write_line("a test was skipped, and NURTURE_TEST_NO_SKIPS is set", red=True)
+
+
 DATABASE_MADE_AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 

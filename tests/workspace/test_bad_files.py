@@ -1,6 +1,6 @@
 """Every kind of broken file: its message, and the place it points to."""
 
-# ruff: noqa: E501 - a table reads best with one case a line
+
 
 import os
 from collections.abc import Callable
