@@ -37,6 +37,7 @@ def demo(
     from nurture.reports.log import LogQuery, log_page
     from nurture.service.counting import count_accounts
     from nurture.service.demo import demo_house
+    from nurture.vocabulary import DeliveryState
 
     if serve is None:
         serve = on_terminal() and os.environ.get("CI", "").lower() not in ("1", "true")
@@ -49,8 +50,10 @@ def demo(
         _heading("The days go by")
         _drive(clinic, zone, days)
         _heading("The delivery log")
-        page = log_page(clinic.store, LogQuery(), limit=15)
-        print_deliveries(page.deliveries, zone)
+        print_deliveries(log_page(clinic.store, LogQuery(), limit=8).deliveries, zone)
+        skipped = LogQuery(states=(DeliveryState.SKIPPED,))
+        say("... and some who were left out:")
+        print_deliveries(log_page(clinic.store, skipped, limit=6).deliveries, zone)
         _heading("The accounts")
         found = count_accounts(clinic)
         print_accounts(found)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(invoke_without_command=True, help="The delivery log: what happened to every single mail.")
 
 _FOLLOW_SECONDS = 1.0
+_ANSWER = 60  # of a server's words in the table; `log show` has all of them
 
 
 @app.callback(
@@ -107,11 +108,12 @@ def print_deliveries(rows: Sequence[DeliveryRow], zone: ZoneInfo) -> None:
 
 def _words(row: DeliveryRow) -> str | None:
     if row.reason:
-        return row.reason
+        return row.reason.replace("_", " ")
     last = row.last_attempt
     if last is None:
         return None
-    return " ".join(str(part) for part in (last.code, last.enhanced, last.answer) if part) or None
+    words = " ".join(str(part) for part in (last.code, last.enhanced, last.answer) if part)
+    return words if len(words) <= _ANSWER else f"{words[: _ANSWER - 1]}…"
 
 
 def _follow(clinic: House, query: LogQuery, *, as_json: bool) -> None:

@@ -34,6 +34,8 @@ _STYLES = {
     "failed": "red",
 }
 
+_WHOLE = ("id", "time", "edition", "state", "date", "expires")
+
 
 def on_terminal() -> bool:
     """Whether a person looks at standard output."""
@@ -61,14 +63,19 @@ def warn(text: str) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """A table; column names that start with ``>`` are right-aligned."""
+    """A table; column names that start with ``>`` are right-aligned. Editions and times are never broken."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
-        made.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
+        made.add_column(
+            name.lstrip(">"),
+            justify="right" if name.startswith(">") else "left",
+            overflow="fold",
+            no_wrap=name.lstrip(">") in _WHOLE,
+        )
     for row in rows:
         # Text, not str: a contact's name is data, never markup
         made.add_row(*(Text(_cell(value), style=_STYLES.get(_cell(value), "")) for value in row))

@@ -89,9 +89,14 @@ def accounts(
         raise typer.Exit(1)
 
 
+# planned = the sum of the rest; columns in which every edition has a nought are left out
+_NUMBERS = ("planned", "sent", "failed", "skipped", "canceled", "expired", "uncertain", "waiting")
+_ALWAYS = ("planned", "sent", "failed", "skipped")
+
+
 def print_accounts(found: Accounts) -> None:
     """The table of accounts, and in words what does not balance."""
-    numbers = ("planned", "sent", "failed", "skipped", "canceled", "expired", "uncertain", "waiting")
+    numbers = [name for name in _NUMBERS if name in _ALWAYS or any(getattr(row, name) for row in found.editions)]
     rows = [
         (row.edition, row.state, *(getattr(row, name) for name in numbers), "yes" if row.balanced else "NO")
         for row in found.editions
@@ -145,10 +150,14 @@ def _print_why(found: Why, zone: ZoneInfo) -> None:
                 say(f"  more: nurture log show {edition.delivery_id}", style="dim")
         say("\nThe rules now", style="bold")
         for check in person.checks:
-            mark, style = ("yes", "green") if check.holds else ("no ", "yellow")
-            say(f"  {mark}  {check.name}: {check.words}", style=style)
-        for part in person.rule:
-            mark, style = ("yes", "green") if part.holds else ("no ", "yellow")
-            say(f"       {'  ' * part.depth}{mark}  {part.words}", style=style)
+            _print_rule(check.name + ": " + check.words, holds=check.holds, depth=0)
+            if check.name == "rule":
+                for part in person.rule:
+                    _print_rule(part.words, holds=part.holds, depth=part.depth + 1)
     if found.next_edition:
         say(f"\nNext edition: {found.next_edition.astimezone(zone):%a %Y-%m-%d %H:%M}")
+
+
+def _print_rule(words: str, *, holds: bool, depth: int) -> None:
+    mark, style = ("yes", "green") if holds else ("no ", "yellow")
+    say(f"  {'     ' * depth}{mark}  {words}", style=style)

@@ -38,7 +38,8 @@ class Entry:
 
 def make_maildir(maildir: Path) -> None:
     """Make the Maildir where it is missing, for the owner alone (0700)."""
-    maildir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    maildir.parent.mkdir(parents=True, exist_ok=True, mode=0o700)  # `parents` would make it readable
+    maildir.mkdir(exist_ok=True, mode=0o700)
     for name in ("tmp", "new", "cur"):
         (maildir / name).mkdir(exist_ok=True, mode=0o700)
 

@@ -117,10 +117,10 @@ class _Handler:
         """Keep the message, then say so (RFC 5321 4.2.5)."""
         content = envelope.content if isinstance(envelope.content, bytes) else (envelope.content or "").encode()
         try:
-            names = await asyncio.to_thread(
+            await asyncio.to_thread(
                 deliver, self._maildir, content, sender=envelope.mail_from or "", recipients=envelope.rcpt_tos
             )
         except OSError as error:
             log.error("the sandbox cannot keep a message: %s", error.strerror)
             return f"452 4.3.1 the sandbox cannot keep the message: {error.strerror}"
-        return f"250 2.0.0 kept in the sandbox as {names[-1]}"
+        return "250 2.0.0 kept in the sandbox"

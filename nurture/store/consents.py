@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from nurture.store.contact_changes import insert_for_contacts
 from nurture.store.schema import consent
 from nurture.vocabulary import CONSENT_BITS, ConsentKind
 
@@ -85,11 +86,10 @@ def consents_of(connection: Connection, contact_ids: Sequence[int]) -> dict[int,
     return {contact_id: tuple(rows) for contact_id, rows in found.items()}
 
 
-def record_consents(connection: Connection, rows: Iterable[ConsentRow]) -> None:
-    """Write new consents; each (contact, kind, source, day) may stand once in the table."""
-    values = [
+def record_consents(connection: Connection, rows: Sequence[ConsentRow]) -> None:
+    """Write consents; those whose (contact, kind, source, day) is recorded already stay as they are."""
+    columns = (
         {
-            "contact_id": row.contact_id,
             "kind_bit": KIND_BITS[row.kind],
             "source": row.source,
             "obtained_on": row.obtained_on,
@@ -98,9 +98,8 @@ def record_consents(connection: Connection, rows: Iterable[ConsentRow]) -> None:
             "recorded_at": row.recorded_at,
         }
         for row in rows
-    ]
-    if values:
-        connection.execute(sa.insert(consent), values)
+    )
+    insert_for_contacts(connection, consent, zip(columns, (row.contact_id for row in rows), strict=True))
 
 
 def withdraw_consents(connection: Connection, contact_id: int, now: datetime) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -12,6 +12,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from nurture.store.schema import contact, contact_category, contact_tag, event
 from nurture.vocabulary import EventKind
+
+_IDS_AT_ONCE: Final = 500
 
 
 def insert_contacts(
@@ -50,18 +52,35 @@ def update_contacts(connection: Connection, changes: Mapping[int, Mapping[str, A
 
 def add_categories(connection: Connection, pairs: Iterable[tuple[int, str]]) -> None:
     """Add (contact id, category) pairs; those that are there already stay."""
-    _add(connection, contact_category, [{"contact_id": owner, "category": name} for owner, name in pairs])
+    insert_for_contacts(connection, contact_category, (({"category": name}, owner) for owner, name in pairs))
 
 
 def add_tags(connection: Connection, pairs: Iterable[tuple[int, str]]) -> None:
     """Add (contact id, tag) pairs; those that are there already stay."""
-    _add(connection, contact_tag, [{"contact_id": owner, "tag": name} for owner, name in pairs])
+    insert_for_contacts(connection, contact_tag, (({"tag": name}, owner) for owner, name in pairs))
 
 
-def _add(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        connection.execute(dialect.insert(table).on_conflict_do_nothing(), rows)
+def insert_for_contacts(connection: Connection, table: sa.Table, rows: Iterable[tuple[Mapping[str, Any], int]]) -> None:
+    """Insert (columns, contact id) pairs, in one statement for all contacts with the same columns.
+
+    An import has few different values for many contacts; this costs a third of one set of parameters for each row.
+    """
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    by_columns: dict[str, tuple[Mapping[str, Any], list[int]]] = {}
+    for columns, owner in rows:
+        by_columns.setdefault(repr(columns), (columns, []))[1].append(owner)
+    single = []
+    for columns, owners in by_columns.values():
+        if len(owners) == 1:
+            single.append({**columns, "contact_id": owners[0]})
+            continue
+        values = [sa.literal(value, table.c[name].type) for name, value in columns.items()]
+        for start in range(0, len(owners), _IDS_AT_ONCE):
+            members = sa.select(contact.c.id, *values).where(contact.c.id.in_(owners[start : start + _IDS_AT_ONCE]))
+            insert = dialect.insert(table).from_select(["contact_id", *columns], members)
+            connection.execute(insert.on_conflict_do_nothing())
+    if single:
+        connection.execute(dialect.insert(table).on_conflict_do_nothing(), single)
 
 
 def remove_categories(connection: Connection, contact_id: int, categories: Iterable[str]) -> None:
@@ -110,6 +129,4 @@ def record_contact_events(
     connection: Connection, kind: EventKind, now: datetime, events: Iterable[tuple[int, Mapping[str, Any]]]
 ) -> None:
     """Write one event for each (contact id, data); data holds no personal values."""
-    rows = [{"kind": kind, "at": now, "contact_id": owner, "data": data} for owner, data in events]
-    if rows:
-        connection.execute(sa.insert(event), rows)
+    insert_for_contacts(connection, event, (({"kind": kind, "at": now, "data": data}, owner) for owner, data in events))
