@@ -191,7 +191,7 @@ def test_the_campaigns_of_a_clinic_are_there(clinic: Workspace) -> None:
 
 @pytest.mark.parametrize("start", [date(2026, 11, 25), date(2026, 11, 29), date(2026, 11, 30), date(2026, 12, 1)])
 def test_thirty_days_show_both_kinds_of_campaign(clinic: Workspace, start: date) -> None:
-    zone = ZoneInfo(clinic.settings.clinic.time_zone)
+    zone = clinic.settings.zone
     after = datetime(start.year, start.month, start.day, tzinfo=zone).astimezone(UTC)
     until = after + timedelta(days=30)
     due = {
@@ -206,7 +206,7 @@ def test_thirty_days_show_both_kinds_of_campaign(clinic: Workspace, start: date)
 
 
 def test_the_first_mail_that_partners_get_gives(clinic: Workspace) -> None:
-    zone = ZoneInfo(clinic.settings.clinic.time_zone)
+    zone = clinic.settings.zone
     after = datetime(2026, 11, 30, tzinfo=UTC)
     first = {
         name: next(occurrences(campaign.schedule, zone=zone, after=after, until=after + timedelta(days=60))).at

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
@@ -65,7 +64,7 @@ def contacts_where(
     condition = which.condition()
     if condition is None:
         return sa.true()
-    today = now.astimezone(ZoneInfo(workspace.settings.clinic.time_zone)).date()
+    today = workspace.settings.today(now)
     mode = meta.get_mode(connection)
     return compile_condition(condition, segments=workspace.segments, today=today, now=now, mode=mode)
 

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from nurture.address import address_hash
 from nurture.audience import cells
@@ -149,7 +148,7 @@ def _reader(
         check_field(name)
     if any(name.startswith("org.") for name in fields) and "organization" not in fields:
         raise InputError("to change an organization's own fields, name the organization too (organization=NAME)")
-    today = now.astimezone(ZoneInfo(workspace.settings.clinic.time_zone)).date()
+    today = workspace.settings.today(now)
     if consent is not None and consent.obtained_on > today:
         raise InputError(f"the consent's date {consent.obtained_on.isoformat()} is in the future")
     names = tuple(fields)
@@ -242,7 +241,7 @@ def _write(
     known = {(row.kind, row.source, row.obtained_on) for row in consents_of(connection, [person.id]).get(person.id, ())}
     if (given.kind, given.source, given.obtained_on) in known:
         raise InputError("this consent is recorded already")
-    if given.obtained_on > now.astimezone(ZoneInfo(workspace.settings.clinic.time_zone)).date():
+    if given.obtained_on > workspace.settings.today(now):
         raise InputError(f"the consent's date {given.obtained_on.isoformat()} is in the future")
     organization = person.organization
     country = person.country or (organization.country if organization else None)

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from nurture.audience.address_key import load_address_key
 from nurture.audience.candidates import CandidateReader, GivenConsent, sensitive_fields
@@ -187,7 +186,7 @@ def _rules(order: ImportOrder, settings: Settings) -> ImportRules:
 def _open_file(
     order: ImportOrder, settings: Settings, now: datetime
 ) -> Iterator[tuple[Columns, CandidateReader, Iterator[Row]]]:
-    today = now.astimezone(ZoneInfo(settings.clinic.time_zone)).date()
+    today = settings.today(now)
     _check_consent(order, today)
     allowed = settings.imports.allow_columns
     opened = read_rows(order.file, delimiter=order.delimiter, encoding=order.encoding, sheet=order.sheet)

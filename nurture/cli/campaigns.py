@@ -15,13 +15,11 @@ def campaigns(context: typer.Context, *, as_json: Json = False) -> None:
     """List the campaigns with their schedules, next dates and pauses."""
     if context.invoked_subcommand is not None:
         return
-    from zoneinfo import ZoneInfo
-
     from nurture.planning.occurrences import next_occurrences
     from nurture.store.campaigns import is_paused
 
     with house() as clinic, clinic.store.read() as connection:
-        zone = ZoneInfo(clinic.workspace.settings.clinic.time_zone)
+        zone = clinic.workspace.settings.zone
         now = clinic.clock.now()
         rows = []
         for name, campaign in sorted(clinic.workspace.campaigns.items()):

@@ -114,13 +114,11 @@ def _filter(
 @app.command(epilog="Example: nurture contacts show dr.lee@valley-ortho.example")
 def show(who: Who, *, as_json: Json = False) -> None:
     """Show all that is known of one contact: fields, consents, suppressions, the last deliveries."""
-    from zoneinfo import ZoneInfo
-
     from nurture.audience.contacts import show_contact
 
     with house() as clinic, clinic.store.read() as connection:
         card = show_contact(connection, who)
-        zone = ZoneInfo(clinic.workspace.settings.clinic.time_zone)
+        zone = clinic.workspace.settings.zone
     if as_json:
         print_json(card)
     else:

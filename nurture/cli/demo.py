@@ -42,7 +42,7 @@ def demo(
     if serve is None:
         serve = on_terminal() and os.environ.get("CI", "").lower() not in ("1", "true")
     with demo_house() as clinic:
-        zone = ZoneInfo(clinic.workspace.settings.clinic.time_zone)
+        zone = clinic.workspace.settings.zone
         _heading(f"The sample clinic: {clinic.workspace.settings.clinic.name}")
         _import(clinic)
         _heading(f"The plan for {days} days")

@@ -62,7 +62,7 @@ def log(
             if as_json:
                 print_json(page)
             else:
-                print_deliveries(page.deliveries, _zone(clinic))
+                print_deliveries(page.deliveries, clinic.workspace.settings.zone)
                 if page.next is not None:
                     say(f"(the newest {limit}; --limit shows more)", style="dim")
 
@@ -81,7 +81,7 @@ def _query(
     from nurture.reports.log import LogQuery
     from nurture.vocabulary import DeliveryState
 
-    now, zone = clinic.clock.now(), _zone(clinic)
+    now, zone = clinic.clock.now(), clinic.workspace.settings.zone
     for name in states:
         if name not in set(DeliveryState):
             raise InputError(f"{name!r} is no state of a delivery; there are {', '.join(DeliveryState)}")
@@ -120,7 +120,7 @@ def _follow(clinic: House, query: LogQuery, *, as_json: bool) -> None:
     from nurture.reports.log import Follower
 
     follower = Follower(clinic.store, query)
-    zone = _zone(clinic)
+    zone = clinic.workspace.settings.zone
     try:
         while True:
             for happening in follower.news():
@@ -164,7 +164,7 @@ def show(
         if as_json:
             print_json({"history": history, "mail": mail.raw.decode("ascii", "replace") if mail else None})
             return
-        _print_history(history, _zone(clinic))
+        _print_history(history, clinic.workspace.settings.zone)
         if mail is None:
             say("The mail cannot be shown: it was not composed yet, or the contact was erased.", style="yellow")
         elif source:
@@ -209,9 +209,3 @@ def _print_history(history: DeliveryHistory, zone: ZoneInfo) -> None:
             for event in history.events
         ],
     )
-
-
-def _zone(clinic: House) -> ZoneInfo:
-    from zoneinfo import ZoneInfo
-
-    return ZoneInfo(clinic.workspace.settings.clinic.time_zone)

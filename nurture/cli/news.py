@@ -20,14 +20,12 @@ def news(context: typer.Context, *, as_json: Json = False) -> None:
     """List all news items: current ones first, pinned, then newest."""
     if context.invoked_subcommand is not None:
         return
-    from zoneinfo import ZoneInfo
-
     from nurture.news.inventory import inventory
     from nurture.store import meta
 
     with house() as clinic, clinic.store.read() as connection:
-        zone = ZoneInfo(clinic.workspace.settings.clinic.time_zone)
-        today = clinic.clock.now().astimezone(zone).date()
+        zone = clinic.workspace.settings.zone
+        today = clinic.workspace.settings.today(clinic.clock.now())
         found = inventory(connection, clinic.workspace, mode=meta.get_mode(connection), today=today)
     if as_json:
         print_json(found)

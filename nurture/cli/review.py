@@ -29,7 +29,7 @@ def status(*, as_json: Json = False) -> None:
 
     with house() as clinic:
         found = look(clinic.store, clinic.workspace, now=clinic.clock.now())
-        zone = ZoneInfo(clinic.workspace.settings.clinic.time_zone)
+        zone = clinic.workspace.settings.zone
     if as_json:
         print_json({"trouble": found.trouble, "status": found})
     else:
@@ -126,7 +126,7 @@ def why(
 
     with house() as clinic:
         found = ask(clinic.store, clinic.workspace, address, campaign, now=clinic.clock.now())
-        zone = ZoneInfo(clinic.workspace.settings.clinic.time_zone)
+        zone = clinic.workspace.settings.zone
     if as_json:
         print_json(found)
     else:

@@ -94,12 +94,10 @@ def _rule(clinic: House, name: str) -> Condition:
 
 
 def _compiled(clinic: House, connection: Connection, rule: Condition) -> Expression:
-    from zoneinfo import ZoneInfo
-
     from nurture.audience.segments import compile_condition
     from nurture.store import meta
 
     now = clinic.clock.now()
-    today = now.astimezone(ZoneInfo(clinic.workspace.settings.clinic.time_zone)).date()
+    today = clinic.workspace.settings.today(now)
     mode = meta.get_mode(connection)
     return compile_condition(rule, segments=clinic.workspace.segments, today=today, now=now, mode=mode)

@@ -34,13 +34,11 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Show what would be sent when, to whom, and who is left out and why. Changes nothing."""
-    from zoneinfo import ZoneInfo
-
     from nurture.planning.forecast import forecast
 
     with house() as clinic:
         editions = forecast(clinic.store, clinic.workspace, now=clinic.clock.now(), days=days)
-        zone = ZoneInfo(clinic.workspace.settings.clinic.time_zone)
+        zone = clinic.workspace.settings.zone
     if as_json:
         print_json(editions)
     else:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from nurture.clock import Clock
 from nurture.delivery.connection import DialError, SmtpConnection, Timeouts, dial
@@ -55,7 +54,7 @@ class Shift:
 
     def today(self) -> date:
         """The clinic's date: consents are good through a day."""
-        return self.clock.now().astimezone(ZoneInfo(self.workspace.settings.clinic.time_zone)).date()
+        return self.workspace.settings.today(self.clock.now())
 
     def take(self) -> int:
         """How many deliveries a line may claim now; they are counted as begun."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from nurture.planning.selection import openings_of
 from nurture.planning.windows import next_open, zone_for
@@ -24,7 +23,7 @@ def opens(workspace: Workspace, campaign: str, person: PersonRow, instant: datet
     organization = person.organization
     zone = zone_for(
         (person.time_zone, organization.time_zone if organization else None),
-        default=ZoneInfo(settings.clinic.time_zone),
+        default=settings.zone,
     )
     if found is None:
         window, holidays = settings.window.hours, frozenset(settings.clinic.holidays)

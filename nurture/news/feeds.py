@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from nurture.clock import Clock
 from nurture.errors import FeedError
@@ -50,7 +49,7 @@ def fetch_feeds(store: Store, workspace: Workspace, *, clock: Clock, network: Ne
     """
     with store.read() as connection:
         states = store_news.feed_states(connection)
-    zone = ZoneInfo(workspace.settings.clinic.time_zone)
+    zone = workspace.settings.zone
     results: list[FeedResult] = []
     for name, feed in workspace.settings.feeds.items():
         state = states.get(name) or FeedState(name)
@@ -66,7 +65,7 @@ def fetch_feeds(store: Store, workspace: Workspace, *, clock: Clock, network: Ne
                 store_news.feed_fetched(connection, name, now, etag=state.etag, last_modified=state.last_modified)
                 new = 0
             else:
-                today = now.astimezone(zone).date()
+                today = workspace.settings.today(now)
                 new = store_news.save_entries(connection, name, entries, now, today=today)
                 store_news.feed_fetched(connection, name, now, etag=fetched.etag, last_modified=fetched.last_modified)
             alerts.resolve_alert(connection, AlertKind.FEED_FAILED, name, now)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeAlias
-from zoneinfo import ZoneInfo
 
 from nurture.errors import ComposeError, FilesError, InputError, NotFoundError
 from nurture.news.catalogue import all_news
@@ -103,7 +102,7 @@ class _Planner:
         self.now = now
         self.snapshot = snapshot
         self.report = report
-        self.zone = ZoneInfo(workspace.settings.clinic.time_zone)
+        self.zone = workspace.settings.zone
         self._news: tuple[NewsItem, ...] | None = None
         self._alerts: tuple[Alert, ...] | None = None
 

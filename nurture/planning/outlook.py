@@ -30,7 +30,7 @@ class Outlook:
     @property
     def zone(self) -> ZoneInfo:
         """The clinic's zone."""
-        return ZoneInfo(self.workspace.settings.clinic.time_zone)
+        return self.workspace.settings.zone
 
     def due(self, *, until: datetime | None = None) -> list[tuple[str, Due]]:
         """What has come (with ``until``: and will come), of all campaigns, in the order of time."""

@@ -46,7 +46,7 @@ class Selection:
         self.mode = mode
         self.at = at
         self.now = now
-        self.zone = ZoneInfo(workspace.settings.clinic.time_zone)
+        self.zone = workspace.settings.zone
         moment = max(at, now)
         self.today = moment.astimezone(self.zone).date()
         self.where = compile_condition(

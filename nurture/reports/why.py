@@ -144,8 +144,8 @@ class _Question:
         self.mode = mode
         self.now = now
         self.editions = editions
-        self.zone = ZoneInfo(workspace.settings.clinic.time_zone)
-        self.today = now.astimezone(self.zone).date()
+        self.zone = workspace.settings.zone
+        self.today = workspace.settings.today(now)
         self.paused_at = campaigns.paused_since(campaigns.paused_campaigns(connection), campaign)
 
     def person(self, person: PersonRow) -> PersonAnswer:

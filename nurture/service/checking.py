@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from nurture.errors import FilesError, Problem
 from nurture.workspace.privacy import check_privacy
@@ -59,7 +58,7 @@ def check(root: Path, *, now: datetime) -> CheckReport:
 def _dates(workspace: Workspace, now: datetime) -> list[CampaignDates]:
     from nurture.planning.occurrences import next_occurrences
 
-    zone = ZoneInfo(workspace.settings.clinic.time_zone)
+    zone = workspace.settings.zone
     dates = []
     for name, campaign in sorted(workspace.campaigns.items()):
         if campaign.schedule is None:

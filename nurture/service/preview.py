@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from nurture.composing.edition import prepare_edition
 from nurture.composing.headers import new_message_id
@@ -45,7 +44,7 @@ def preview(house: House, campaign: str, *, address: str | None = None) -> Previ
     found = workspace.campaigns.get(campaign)
     if found is None:
         raise NotFoundError(f"there is no campaign `{campaign}`{did_you_mean(campaign, workspace.campaigns)}")
-    now, zone = house.clock.now(), ZoneInfo(workspace.settings.clinic.time_zone)
+    now, zone = house.clock.now(), workspace.settings.zone
     with house.store.read() as connection:
         items = items_for(found, all_news(connection, workspace), at=now, zone=zone)
         mode = meta.get_mode(connection)

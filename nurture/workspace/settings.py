@@ -6,7 +6,7 @@ and the JSON Schemas are generated from them.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -251,3 +251,12 @@ class Settings(Model):
     def default_sender(self) -> str:
         """The key of the first sender."""
         return next(iter(self.senders))
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The clinic's time zone."""
+        return ZoneInfo(self.clinic.time_zone)
+
+    def today(self, now: datetime) -> date:
+        """The clinic's date at an aware instant."""
+        return now.astimezone(self.zone).date()
