@@ -33,19 +33,18 @@ _FIRST_RUN = {
 }
 
 
-async def run_loop(house: House, *, stop: asyncio.Event | None = None) -> None:
-    """Plan and deliver until SIGTERM or SIGINT (or ``stop``), then finish cleanly.
+async def run_loop(house: House) -> None:
+    """Plan and deliver until SIGTERM or SIGINT, then finish cleanly.
 
     On the way out no new body leaves; mail whose body is under way gets up to
     30 seconds for its answer (DESIGN 7). A bug in a job ends the loop with its
     traceback; an error that a person can mend becomes an alert and is tried again.
     """
-    stop = stop or asyncio.Event()
+    stop = asyncio.Event()
     bugs: list[Exception] = []
     running: set[asyncio.Task[object]] = set()
     with _signals(stop):
         async with open_worker(house) as worker:
-            scheduler = AsyncIOScheduler(timezone="UTC")
             work: dict[str, Callable[[], Awaitable[object]]] = {
                 jobs.PLAN: lambda: asyncio.to_thread(jobs.plan, house),
                 jobs.DELIVER: worker.deliver_due,
@@ -69,19 +68,7 @@ async def run_loop(house: House, *, stop: asyncio.Event | None = None) -> None:
                 finally:
                     running.discard(task)
 
-            for job, interval in jobs.INTERVALS.items():
-                scheduler.add_job(
-                    run,
-                    "interval",
-                    (job,),
-                    seconds=interval.total_seconds(),
-                    id=job,
-                    name=job,
-                    max_instances=1,
-                    coalesce=True,
-                    misfire_grace_time=None,
-                    next_run_time=SystemClock().now() + _FIRST_RUN[job],
-                )
+            scheduler = _scheduler(run)
             scheduler.start()
             log.info("running in %s mode", house.mode())
             try:
@@ -95,6 +82,25 @@ async def run_loop(house: House, *, stop: asyncio.Event | None = None) -> None:
                 scheduler.shutdown(wait=False)
     if bugs:
         raise bugs[0]
+
+
+def _scheduler(run: Callable[[str], Awaitable[None]]) -> AsyncIOScheduler:
+    """Wakes every job at its interval, one run of it at a time; a machine that slept wakes it once."""
+    scheduler = AsyncIOScheduler(timezone="UTC")
+    for job, interval in jobs.INTERVALS.items():
+        scheduler.add_job(
+            run,
+            "interval",
+            (job,),
+            seconds=interval.total_seconds(),
+            id=job,
+            name=job,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+            next_run_time=SystemClock().now() + _FIRST_RUN[job],
+        )
+    return scheduler
 
 
 @contextmanager
