@@ -43,16 +43,15 @@ def style_rules(html: str) -> str:
 
 
 def moved_mark(before: str, after: str) -> str:
-    """The first mark around which tags or marks changed their order, or nothing.
+    """The mark nearest to the first place where tags or marks changed their order, or nothing.
 
-    If they changed without any mark, the first mark of the text stands for it.
+    That is the one there or after it, else the one before it.
     """
-    last = ""
-    for left, right in zip(_skeleton(_with_table_bodies(before)), _skeleton(after), strict=False):
+    parts = list(_skeleton(_with_table_bodies(before)))
+    for place, (left, right) in enumerate(zip(parts, _skeleton(after), strict=False)):
         if left != right:
-            return last or (found[0] if (found := MARK.search(before)) else "")
-        if MARK.fullmatch(left):
-            last = left
+            nearest = (part for part in (*parts[place:], *reversed(parts[:place])) if MARK.fullmatch(part))
+            return next(nearest, "") or (found[0] if (found := MARK.search(before)) else "")
     return ""
 
 

@@ -76,6 +76,8 @@ def test_a_text_template_wins(clinic: Clinic) -> None:
 
 def test_what_stands_between_the_tags_may_be_moved_and_is_noticed() -> None:
     assert moved_mark("<p>j2mark0x<div>x</div></p>", "<p>j2mark0x</p><div>x</div>") == "j2mark0x"
+    before = "<i>j2mark0x</i><p><div>j2mark1x</div></p>j2mark2x"
+    assert moved_mark(before, "<i>j2mark0x</i><p></p><div>j2mark1x</div><p></p>j2mark2x") == "j2mark1x"
     assert moved_mark("<p>j2mark0x</p>", "<p class='x'>j2mark0x</p>") == ""
 
 
