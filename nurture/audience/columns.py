@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from nurture.errors import InputError
+from nurture.workspace.names import ATTRIBUTE
 from nurture.workspace.saved_import import IMPORT_FIELDS
 from nurture.workspace.suggestions import did_you_mean
 
 # Fields that only imports know: how one person consented.
 CONSENT_FIELDS: Final = ("consent", "consent_source", "consent_date")
 _REFUSED_AS_TARGET: Final = ("domain", "created_at")
-_ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -131,7 +131,7 @@ def check_field(name: str) -> None:
     if name in known:
         return
     hint = did_you_mean(name, known, cutoff=0.75)
-    if hint or name in _REFUSED_AS_TARGET or not _ATTRIBUTE.fullmatch(name):
+    if hint or name in _REFUSED_AS_TARGET or not ATTRIBUTE.fullmatch(name):
         raise InputError(f"there is no field `{name}`{hint or '; custom attributes have names of a-z, 0-9 and _'}")
 
 

@@ -11,16 +11,11 @@ from datetime import date
 from typing import Final, Literal
 
 from nurture.vocabulary import CONSENT_BITS, Category, ConsentKind
+from nurture.workspace.settings import DEFAULT_CONSENTS
 
 # Asks for a consent that nobody can have: the rules of a person's categories
 # and of the campaign exclude each other.
 IMPOSSIBLE: Final = 1 << 30
-
-# What holds where nurture.yaml names no rule for patients or for the others.
-_DEFAULT: Final[Mapping[str, Collection[ConsentKind]]] = {
-    Category.PAST_PATIENT: (ConsentKind.WRITTEN,),
-    "other": tuple(ConsentKind),
-}
 _IMPLIED_YEARS_IN_CANADA: Final = 2  # CASL s. 10(10): an existing business relationship
 
 
@@ -52,9 +47,9 @@ def _rule(
 ) -> Collection[ConsentKind]:
     if category in required:
         return required[category]
-    if category in _DEFAULT:
-        return _DEFAULT[category]
-    return required.get("other", _DEFAULT["other"])
+    if category in DEFAULT_CONSENTS:
+        return DEFAULT_CONSENTS[category]
+    return required.get("other", DEFAULT_CONSENTS["other"])
 
 
 def consent_allows(mask: int, bits: int) -> bool:

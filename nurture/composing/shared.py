@@ -8,7 +8,7 @@ from typing import Any
 
 from nurture.composing.headers import mailto
 from nurture.workspace.campaign import Campaign
-from nurture.workspace.hours import DAYS, OpeningHours
+from nurture.workspace.hours import DAYS, OpeningHours, clock
 from nurture.workspace.settings import Clinic, Person, Settings
 
 
@@ -65,7 +65,7 @@ def hours_in_words(hours: OpeningHours) -> str:
         days = list(group)
         if spans:
             first, last = (DAYS[day].capitalize() for day in (days[0], days[-1]))
-            times = " and ".join(f"{_time(start)}–{_time(end)}" for start, end in spans)
+            times = " and ".join(f"{clock(start)}–{clock(end)}" for start, end in spans)
             words.append(f"{first if first == last else f'{first}–{last}'} {times}")
     return ", ".join(words)
 
@@ -94,7 +94,3 @@ def _person(person: Person) -> dict[str, Any]:
 
 def _filled(**values: str | None) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value}
-
-
-def _time(minutes: int) -> str:
-    return f"{minutes // 60:02}:{minutes % 60:02}"

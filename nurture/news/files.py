@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -15,13 +14,13 @@ from nurture.vocabulary import NewsKind
 from nurture.workspace.document import Document
 from nurture.workspace.front_matter import FrontMatter, NewsFile, NewsFileVariant, read_front_matter
 from nurture.workspace.loader import read_text, validate
+from nurture.workspace.names import SLUG
 from nurture.workspace.paths import confined_path
 from nurture.workspace.suggestions import did_you_mean
 from nurture.workspace.workspace import Workspace
 
 FOLDER = "news"
 SUMMARY_LENGTH = 240  # of a summary that is taken from the text
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _PICTURES = {b"\x89PNG\r\n\x1a\n": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF87a": "GIF", b"GIF89a": "GIF"}
 
 
@@ -52,7 +51,7 @@ def load_news(workspace: Workspace) -> tuple[NewsItem, ...]:
 @lru_cache(maxsize=1024)
 def _parse_item(root: Path, path: Path, text: str, asked_for: frozenset[str]) -> NewsItem:
     file = f"{FOLDER}/{path.name}"
-    if not _NAME.fullmatch(path.stem):
+    if not SLUG.fullmatch(path.stem):
         raise FilesError([Problem(file, 0, 0, "name the file with small letters, digits and `-`")])
     front = read_front_matter(text, file=file)
     body = render_markdown(front.body)

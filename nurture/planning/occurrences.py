@@ -166,15 +166,10 @@ def _day_in_month(schedule: Monthly, year: int, month: int) -> date | None:
 
 
 def _cron_days(schedule: Cron, first: date, last: date) -> Iterator[date]:
-    months, days, weekdays = schedule.months, schedule.days, schedule.weekdays
-    # crontab(5): when day and weekday are both restricted, either is enough
-    either = not schedule.day.startswith("*") and not schedule.weekday.startswith("*")
     day = first
     while day <= last:
-        if day.month in months:
-            fits = (day.day in days, day.weekday() in weekdays)
-            if any(fits) if either else all(fits):
-                yield day
+        if schedule.comes_on(day):
+            yield day
         day += timedelta(days=1)
 
 

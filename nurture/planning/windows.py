@@ -11,11 +11,8 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from nurture.planning.occurrences import instant_of
-from nurture.workspace.hours import OpeningHours
+from nurture.workspace.hours import EVENING, MORNING, OpeningHours
 
-# The night, whatever the window says: minutes after midnight.
-MORNING = 7 * 60
-EVENING = 21 * 60
 # No edition can be planned and sent in no time, so a grace is never shorter.
 SHORTEST_GRACE = timedelta(hours=1)
 # A window that does not open in so many days is taken for one that never does.

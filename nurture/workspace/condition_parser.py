@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any, Final
@@ -30,11 +29,10 @@ from nurture.workspace.conditions import (
 )
 from nurture.workspace.dates import parse_anniversary, parse_date
 from nurture.workspace.durations import parse_duration
+from nurture.workspace.names import ATTRIBUTE, SLUG
 from nurture.workspace.suggestions import did_you_mean
 
 _NODES: Final = (All, Any_, Not, SegmentReference, Compare, Behaviour)
-_ATTRIBUTE: Final = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _DATE_OPERATORS: Final = (Operator.BEFORE, Operator.AFTER, Operator.ON_OR_BEFORE, Operator.ON_OR_AFTER)
 _NUMBER_OPERATORS: Final = (Operator.BELOW, Operator.ABOVE, Operator.AT_MOST, Operator.AT_LEAST)
 _TEXT_FIELDS: Final = (*CONTACT_TEXT_FIELDS, *ORGANIZATION_FIELDS)
@@ -74,7 +72,7 @@ class ConditionParser:
         if len(path) > _MAX_DEPTH * 2 or self._nodes > _MAX_NODES:
             raise self._refuse(path, "the condition is too large; put parts of it into segments")
         if isinstance(value, str):
-            if not _SLUG.fullmatch(value):
+            if not SLUG.fullmatch(value):
                 raise self._refuse(path, f"{value!r} is not the name of a segment (a-z, 0-9 and -)")
             return SegmentReference(value, path)
         if isinstance(value, Mapping):
@@ -135,7 +133,7 @@ class ConditionParser:
         campaign, within = None, None
         for key, item in value.items():
             place = (*path, key)
-            if key == "campaign" and isinstance(item, str) and _SLUG.fullmatch(item):
+            if key == "campaign" and isinstance(item, str) and SLUG.fullmatch(item):
                 campaign = item
             elif key == "campaign":
                 raise self._refuse(place, "write the name of one campaign (for several, use `any`)")
@@ -158,7 +156,7 @@ class ConditionParser:
         if name.startswith("org."):
             known = ", ".join(ORGANIZATION_FIELDS)
             raise self._refuse(path, f"unknown field `{name}`; organizations have {known}", at_key=True)
-        if not _ATTRIBUTE.fullmatch(name):
+        if not ATTRIBUTE.fullmatch(name):
             message = f"`{name}` cannot be the name of a custom attribute (a-z, 0-9 and _)"
             raise self._refuse(path, message, at_key=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -119,6 +120,7 @@ def parse_cron(text: str) -> Cron:
     return cron
 
 
+@cache
 def _expand(text: str, field: _Field) -> tuple[int, ...]:
     numbers: set[int] = set()
     for part in text.split(","):

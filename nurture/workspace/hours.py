@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import time
 from itertools import pairwise
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+# Nothing is sent in the night, whatever a window says: minutes after midnight.
+MORNING = 7 * 60
+EVENING = 21 * 60
 _TIMES = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\s*-\s*([01]\d|2[0-3]|24):([0-5]\d)")
 
 
@@ -50,12 +52,13 @@ def opening_hours_as_written(hours: OpeningHours) -> dict[str, str]:
             continue
         if hours.on(first):
             days = DAYS[first] if day - 1 == first else f"{DAYS[first]}-{DAYS[day - 1]}"
-            written[days] = ", ".join(f"{_clock(start)}-{_clock(end)}" for start, end in hours.on(first))
+            written[days] = ", ".join(f"{clock(start)}-{clock(end)}" for start, end in hours.on(first))
         first = day
     return written
 
 
-def _clock(minutes: int) -> str:
+def clock(minutes: int) -> str:
+    """Minutes after midnight as people write them: ``07:30``."""
     return f"{minutes // 60:02}:{minutes % 60:02}"
 
 
@@ -82,8 +85,3 @@ def _times(value: object) -> list[tuple[int, int]]:
             raise ValueError(f"{part.strip()!r} ends before it starts")
         spans.append((start, end))
     return spans
-
-
-def as_time(minutes: int) -> time:
-    """Minutes after midnight as a wall time; 1440 becomes 23:59:59."""
-    return time(23, 59, 59) if minutes >= 1440 else time(minutes // 60, minutes % 60)

@@ -1,14 +1,10 @@
-"""The configuration reference, written from the models.
-
-``python -m nurture.workspace.reference`` writes ``docs/configuration.md`` anew; a test keeps it fresh.
-"""
+"""The configuration reference, written from the models; `scripts/write_docs.py` puts it into docs/configuration.md."""
 
 from __future__ import annotations
 
 import enum
 import inspect
 from collections.abc import Iterator
-from pathlib import Path
 
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaValue
@@ -205,7 +201,3 @@ def _member_comments(kind: type[enum.StrEnum]) -> dict[str, str]:
         if equals and name.strip() in kind.__members__:
             found[name.strip()] = rest.partition("  # ")[2].strip()
     return found
-
-
-if __name__ == "__main__":
-    Path("docs/configuration.md").write_text(configuration_reference(), encoding="utf-8")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from nurture.vocabulary import Category, ConsentKind
 from nurture.workspace.conditions import CONTACT_TEXT_FIELDS, ORGANIZATION_FIELDS
+from nurture.workspace.names import ATTRIBUTE
 from nurture.workspace.settings import Line, Model, Slug
 from nurture.workspace.suggestions import did_you_mean
 
@@ -21,7 +21,6 @@ IMPORT_FIELDS = (
     "organization",
     *(name for name in ORGANIZATION_FIELDS if name != "org.name"),
 )
-_ATTRIBUTE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
 def _one_or_more(value: object) -> object:
@@ -34,7 +33,7 @@ def _columns(columns: dict[str, str]) -> dict[str, str]:
             continue
         if hint := did_you_mean(name, IMPORT_FIELDS, cutoff=0.75):
             raise ValueError(f"unknown field `{name}`{hint}")
-        if not _ATTRIBUTE.fullmatch(name):
+        if not ATTRIBUTE.fullmatch(name):
             raise ValueError(f"`{name}` cannot be the name of a custom attribute (a-z, 0-9 and _)")
     if len(set(columns.values())) < len(columns):
         raise ValueError("two fields read the same column")
@@ -62,9 +61,7 @@ class SavedImport(Model):
         default_factory=dict,
         description="Field to column header. Other names become custom attributes; without it, headers are recognized.",
     )
-    category: Annotated[
-        tuple[Category, ...], BeforeValidator(_one_or_more, json_schema_input_type=Category | tuple[Category, ...])
-    ] = Field((), description="Categories that every contact gets.")
+    category: Categories = Field((), description="Categories that every contact gets.")
     tags: tuple[Slug, ...] = Field((), description="Tags that every contact gets.")
     consent: ImportConsent | None = Field(None, description="The consent that every contact gave.")
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = Field(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -14,11 +13,11 @@ from nurture.vocabulary import CampaignKind
 from nurture.workspace import scaffold_texts
 from nurture.workspace.document import read_mapping
 from nurture.workspace.loader import validate
+from nurture.workspace.names import SLUG
 from nurture.workspace.schemas import write_schemas
 from nurture.workspace.settings import Settings
 from nurture.workspace.workspace import SETTINGS_FILE
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _FOLDERS = ("campaigns", "segments", "imports", "news", "templates/emails")
 
 
@@ -112,7 +111,7 @@ def _settings_text(answers: Answers) -> str:
 
 
 def _checked(name: str) -> str:
-    if not _NAME.fullmatch(name):
+    if not SLUG.fullmatch(name):
         raise InputError(f"{name!r} is not a good name; use small letters, digits and `-`, for example `spring-news`")
     return name
 

@@ -214,13 +214,11 @@ class Imports(Model):
 
 
 ConsentRequired = dict[Category | Literal["other"], tuple[ConsentKind, ...]]
-
-
-def _default_consents() -> ConsentRequired:
-    return {
-        Category.PAST_PATIENT: (ConsentKind.WRITTEN,),
-        "other": (ConsentKind.WRITTEN, ConsentKind.VERBAL, ConsentKind.IMPLIED),
-    }
+# What holds where nurture.yaml names no rule, also where it names one for the other kind only.
+DEFAULT_CONSENTS: ConsentRequired = {
+    Category.PAST_PATIENT: (ConsentKind.WRITTEN,),
+    "other": (ConsentKind.WRITTEN, ConsentKind.VERBAL, ConsentKind.IMPLIED),
+}
 
 
 class Settings(Model):
@@ -236,7 +234,7 @@ class Settings(Model):
     late: Duration = Field(timedelta(days=3), description="How long after its time an edition may still leave.")
     limits: Limits = Field(default_factory=lambda: Limits(), description="Brakes that protect readers.")
     consent_required: ConsentRequired = Field(
-        default_factory=_default_consents,
+        default_factory=DEFAULT_CONSENTS.copy,
         description="Which consents allow mail, by category; `other` is everybody else. An empty list asks for none.",
     )
     feeds: dict[Slug, Feed] = Field(default_factory=dict, description="Industry news, by a short name.")

@@ -8,14 +8,13 @@ from urllib.parse import urlsplit
 
 from nurture.errors import Problem
 from nurture.workspace.document import Document
-from nurture.workspace.hours import OpeningHours
+from nurture.workspace.hours import EVENING, MORNING, OpeningHours
 from nurture.workspace.paths import confined_path
 from nurture.workspace.settings import Feed, Sender, Settings, TlsMode
 from nurture.workspace.suggestions import did_you_mean
 
 LOGO_ENDINGS = (".png", ".jpg", ".jpeg", ".gif")
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
-_DAY_STARTS, _DAY_ENDS = 7 * 60, 21 * 60
 
 
 def check_settings(root: Path, settings: Settings, document: Document) -> Iterator[Problem]:
@@ -37,7 +36,7 @@ def check_window(hours: OpeningHours, document: Document) -> Iterator[Problem]:
     spans = [span for day in hours.spans for span in day]
     if not spans:
         yield document.problem(place, "this window never opens; nothing could ever leave")
-    if any(start < _DAY_STARTS or end > _DAY_ENDS for start, end in spans):
+    if any(start < MORNING or end > EVENING for start, end in spans):
         yield document.problem(place, "nothing is sent from 21:00 to 07:00; keep the window between them")
 
 

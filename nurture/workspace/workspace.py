@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,12 +17,12 @@ from nurture.workspace.checks import Files, check_files
 from nurture.workspace.conditions import Condition
 from nurture.workspace.document import Document
 from nurture.workspace.loader import load_condition, load_model
+from nurture.workspace.names import SLUG
 from nurture.workspace.saved_import import SavedImport
 from nurture.workspace.settings import Settings
 from nurture.workspace.settings_checks import check_settings
 
 SETTINGS_FILE = "nurture.yaml"
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 T = TypeVar("T")
 
@@ -104,7 +103,7 @@ def _folder(
             continue
         if path.suffix == ".yml":
             problems.append(Problem(file, 0, 0, "name the file .yaml"))
-        elif path.suffix == ".yaml" and not _NAME.fullmatch(path.stem):
+        elif path.suffix == ".yaml" and not SLUG.fullmatch(path.stem):
             problems.append(Problem(file, 0, 0, "name the file with small letters, digits and `-`"))
         elif path.suffix == ".yaml":
             try:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.planning.windows import EVENING, MORNING, SHORTEST_GRACE, delivery_window, is_open, next_open, zone_for
-from nurture.workspace.hours import OpeningHours, parse_opening_hours
+from nurture.planning.windows import SHORTEST_GRACE, delivery_window, is_open, next_open, zone_for
+from nurture.workspace.hours import EVENING, MORNING, OpeningHours, parse_opening_hours
 
 WORKDAYS = parse_opening_hours({"mon-fri": "08:00-18:00"})
 NEW_YORK = ZoneInfo("America/New_York")

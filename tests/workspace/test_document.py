@@ -1,6 +1,6 @@
 """YAML to values with places; nothing but `FilesError` ever comes out of a broken text."""
 
-from datetime import date, time
+from datetime import date
 
 import pytest
 from hypothesis import example, given
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from nurture.errors import FilesError
 from nurture.workspace.document import MAX_DEPTH, MAX_PROBLEMS, read_document, read_mapping
 from nurture.workspace.front_matter import read_front_matter
-from nurture.workspace.hours import as_time, opening_hours_as_written, parse_opening_hours
+from nurture.workspace.hours import opening_hours_as_written, parse_opening_hours
 
 
 def test_values_follow_yaml_1_2() -> None:
@@ -175,8 +175,3 @@ def test_opening_hours_read_back_what_they_write(days: list[list[tuple[int, int]
     hours = parse_opening_hours(written)
     again = opening_hours_as_written(hours)
     assert (parse_opening_hours(again) if again else hours) == hours
-
-
-def test_the_end_of_a_day_is_its_last_second() -> None:
-    assert as_time(540) == time(9, 0)
-    assert as_time(1440) == time(23, 59, 59)
