@@ -15,6 +15,8 @@ from dataclasses import dataclass
 # What some parsers take for a line end (mail-rules: CPython bpo-46462), plus
 # C0, DEL and C1: never part of a name or an address.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# What no UTF-8, so no database, can hold: bytes of an argument or an answer that were not UTF-8.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BIDI = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -64,8 +66,8 @@ def control_characters(text: str) -> bool:
 
 
 def clean_text(text: str) -> str:
-    """``text`` on one line: control and direction marks out, blanks folded."""
-    return " ".join(_BIDI.sub("", _CONTROL.sub(" ", text)).split())
+    """``text`` on one line: control and direction marks out, blanks folded, lone surrogates as U+FFFD."""
+    return " ".join(_BIDI.sub("", _CONTROL.sub(" ", _SURROGATE.sub("\ufffd", text))).split())
 
 
 def address_hash(key: str, secret: bytes) -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import aiosmtplib
 
+from nurture.address import clean_text
 from nurture.delivery.replies import Reply, parse_reply
 from nurture.delivery.routes import Route, is_loopback
 from nurture.errors import NurtureError
@@ -238,7 +239,7 @@ def _refusal(words: str, code: int, said: str) -> DialError:
     if not 200 <= code <= 599:
         return DialError(f"{words}: its answer is no SMTP reply")
     reply = parse_reply(code, said)
-    return DialError(f"{words}: {code} {' '.join(said.split())}", reply=reply, refused=code >= 500)
+    return DialError(f"{words}: {code} {clean_text(said)}", reply=reply, refused=code >= 500)
 
 
 def _dial_error(route: Route, error: Exception) -> DialError:
@@ -266,7 +267,7 @@ def _without_secrets(said: str, username: str, password: str) -> str:
 
 
 def _words(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return clean_text(str(error)) or type(error).__name__
 
 
 def _path(address: str) -> bytes:

@@ -13,6 +13,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from nurture.address import clean_text
 from nurture.vocabulary import AttemptPhase, Verdict
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b[ :]*")
@@ -31,7 +32,8 @@ class Reply:
 def parse_reply(code: int, text: str) -> Reply:
     """Take apart an answer whose lines are joined by line feeds.
 
-    An enhanced code of another class than the code is ignored (RFC 2034 4).
+    An enhanced code of another class than the code is ignored (RFC 2034 4). The
+    words are cleaned: a server may say anything, and they go to logs and terminals.
     """
     enhanced = None
     words = []
@@ -42,7 +44,7 @@ def parse_reply(code: int, text: str) -> Reply:
             words.append(line[found.end() :].strip())
         else:
             words.append(line.strip())
-    return Reply(code, enhanced, " ".join(filter(None, words)))
+    return Reply(code, enhanced, clean_text(" ".join(words)))
 
 
 @dataclass(frozen=True, slots=True)
