@@ -97,6 +97,8 @@ class SandboxServer:
         server = await loop.create_server(connect, sock=listening)
         await self._stopping.wait()
         server.close()
+        # a connection that was accepted just now gets its transport first: cancelled before, its socket would stay open
+        await asyncio.sleep(0)
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
