@@ -67,7 +67,7 @@ def compile_template(root: Path, name: str, *, language: str = "en") -> Compiled
     file = f"templates/emails/{name}.mjml"
     plain = _to_html(hidden, file)
     html = inline_styles(plain)
-    html = html.replace('<html lang="und"', f'<html lang="{language}"', 1)
+    html = html.replace(' lang="und"', f' lang="{language}"', 2)  # of <html> and of the article in it
     lost = [mark for mark in marks.missing_in(html) if mark.number not in findings.default_marks]
     if lost:
         raise ComposeError(
