@@ -32,7 +32,7 @@ done
 if command -v uv >/dev/null 2>&1; then
     echo "Setting up .venv with uv ..."
     [ -x .venv/bin/python ] && new_enough .venv/bin/python || uv venv --quiet --clear --python "${python:-3.12}" .venv
-    VIRTUAL_ENV=$PWD/.venv uv pip install --quiet --require-hashes --requirement "$lock"
+    VIRTUAL_ENV=$PWD/.venv uv pip install --quiet --compile-bytecode --require-hashes --requirement "$lock"
     VIRTUAL_ENV=$PWD/.venv uv pip install --quiet --no-deps --no-build-isolation --editable .
 else
     if [ -z "$python" ]; then
@@ -55,4 +55,6 @@ else
     .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement "$lock"
     .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 fi
+# Compiled once here: where PYTHONDONTWRITEBYTECODE is set, each start would compile everything anew.
+.venv/bin/python -m compileall -q nurture
 echo "$want" >.venv/installed-"$lock"
