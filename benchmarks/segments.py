@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from benchmarks.crowd import fill
 from benchmarks.measurement import Measurement, median, peak_mb, significant
 from benchmarks.processes import ROOT
-from nurture.audience.segments import attributes_used, compile_condition, count, ensure_attribute_indices
+from nurture.audience.segments import attributes_used, compile_condition, count
 from nurture.store import Store
 from nurture.store.contacts import stream_people
+from nurture.store.expressions import ensure_attribute_indices
 from nurture.vocabulary import Mode
 from nurture.workspace.conditions import Condition, parse_condition
 from nurture.workspace.workspace import load_workspace

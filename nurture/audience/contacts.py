@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-import sqlalchemy as sa
-
-from nurture.audience.segments import compile_condition
+from nurture.audience.segments import EVERYBODY, Expression, compile_condition
 from nurture.errors import InputError, NotFoundError
 from nurture.store import Connection, log, meta
 from nurture.store.consents import ConsentRow, consents_of
@@ -57,13 +55,11 @@ class ContactCard:
     deliveries: tuple[log.DeliveryRow, ...]
 
 
-def contacts_where(
-    connection: Connection, workspace: Workspace, which: ContactFilter, *, now: datetime
-) -> sa.ColumnElement[bool]:
+def contacts_where(connection: Connection, workspace: Workspace, which: ContactFilter, *, now: datetime) -> Expression:
     """The filter as an expression; raises `NotFoundError` for an unknown segment."""
     condition = which.condition()
     if condition is None:
-        return sa.true()
+        return EVERYBODY
     today = workspace.settings.today(now)
     mode = meta.get_mode(connection)
     return compile_condition(condition, segments=workspace.segments, today=today, now=now, mode=mode)

@@ -15,7 +15,6 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from nurture.audience.anniversaries import month_days
-from nurture.audience.words import in_words
 from nurture.errors import InputError, NotFoundError
 from nurture.store.contacts import PersonRow, count_people, stream_people
 from nurture.store.engine import Connection
@@ -27,7 +26,6 @@ from nurture.store.expressions import (
     AttributeUse,
     LowerCase,
     Membership,
-    ensure_attribute_indices,
 )
 from nurture.store.schema import contact, contact_category, contact_tag, delivery, event, organization
 from nurture.vocabulary import DeliveryState, EventKind, Mode
@@ -48,9 +46,8 @@ from nurture.workspace.conditions import (
 )
 from nurture.workspace.dates import RelativeDate
 
-__all__ = ["attributes_used", "compile_condition", "count", "ensure_attribute_indices", "examples", "in_words"]
-
 Expression = sa.ColumnElement[bool]
+EVERYBODY: Final[Expression] = sa.true()
 
 _TRUE_WORDS: Final = ("true", "yes", "1")
 _FALSE_WORDS: Final = ("false", "no", "0")

@@ -5,18 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
-from nurture.audience.segments import (
-    attributes_used,
-    compile_condition,
-    count,
-    ensure_attribute_indices,
-    examples,
-    in_words,
-)
+from nurture.audience.segments import attributes_used, compile_condition, count, examples
+from nurture.audience.words import in_words
 from nurture.errors import InputError, NotFoundError
 from nurture.store import Store
 from nurture.store.contacts import stream_people
-from nurture.store.expressions import AttributeForm
+from nurture.store.expressions import AttributeForm, ensure_attribute_indices
 from nurture.store.schema import contact
 from nurture.vocabulary import Mode
 from nurture.workspace.conditions import parse_condition
