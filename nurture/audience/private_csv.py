@@ -7,13 +7,13 @@ import os
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Final, Protocol
 
 from nurture.errors import InputError
 
-# What makes a spreadsheet take a text for a formula (CWE-1236), full-width forms too.
+# What makes a spreadsheet take a text for a formula (CWE-1236; OWASP, CSV Injection), full-width forms too.
 FORMULA_STARTS: Final = "=+-@\t\r\n|＝＋－＠"
 
 
@@ -26,10 +26,17 @@ class RowWriter(Protocol):
 
 
 def formula_safe(value: object) -> str:
-    """The value as text that no spreadsheet calculates; None is empty."""
+    """The value as text that no spreadsheet calculates; what could start a formula gets a ``'`` before it.
+
+    None is empty, instants and dates are ISO 8601, numbers stay as they are.
+    """
     if value is None:
         return ""
-    text = value.isoformat() if isinstance(value, date) else str(value)
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, date | int | float):
+        return str(value)
+    text = str(value)
     return f"'{text}" if text[:1] and text[0] in FORMULA_STARTS else text
 
 

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nurture.audience.private_csv import formula_safe
 from nurture.errors import InputError, NotFoundError
 from nurture.reports.log import SHEET_HEADER, Follower, LogQuery, delivery_history, log_page, write_log_sheet
-from nurture.reports.sheets import formula_safe, write_sheet
+from nurture.reports.sheets import write_sheet
 from nurture.store import log as store_log
 from nurture.store.log import Filter, Position
 from nurture.store.schema import delivery, delivery_news
