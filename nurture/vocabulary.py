@@ -207,7 +207,7 @@ class Verdict(StrEnum):
 class EventKind(StrEnum):
     """What happened to a delivery, contact or edition; one row each."""
 
-    PLANNED = "planned"  # the row was made
+    PLANNED = "planned"  # an edition was planned completely; one event for all its deliveries
     SENT = "sent"  # the server took it
     FAILED = "failed"  # refused for good
     RETRIED = "retried"  # refused for now, a next try is set
