@@ -1,4 +1,4 @@
-"""Mail addresses: cleaned, checked, compared, masked.
+"""Mail addresses: cleaned, checked, compared.
 
 RFC 5321 4.5.3.1 bounds the lengths, RFC 5891 turns domains into A-labels.
 Comparison ignores case in the whole address; nothing else is folded (cutting
@@ -73,9 +73,3 @@ def clean_text(text: str) -> str:
 def address_hash(key: str, secret: bytes) -> str:
     """A keyed hash of an address key: 32 hex digits, useless without ``secret``."""
     return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()[:32]
-
-
-def mask_address(text: str) -> str:
-    """``d***@example.com``: enough to recognize one's own address, no more."""
-    local, _, domain = text.rpartition("@")
-    return f"{local[:1]}***@{domain}" if domain else "***"

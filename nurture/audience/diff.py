@@ -161,7 +161,7 @@ def fold_name(name: str | None) -> str:
 
 
 def _name(person: PersonRow) -> str:
-    return " ".join(filter(None, (person.title, person.first_name, person.last_name))) or f"contact {person.id}"
+    return person.full_name or f"contact {person.id}"
 
 
 def _new(candidate: Candidate, known: Known, rules: ImportRules) -> Decision:

@@ -58,11 +58,6 @@ class ImportDiff:
     organizations: Mapping[str, Mapping[str, str]] = field(repr=False)
 
     @property
-    def changes_something(self) -> bool:
-        """Whether writing it would change contacts or organizations (absent people aside)."""
-        return bool(self.new or self.changed or self.organizations_new or self.organizations_changed)
-
-    @property
     def in_words(self) -> str:
         """``+12 new, 3 changed, 1 conflict``."""
         counts = (

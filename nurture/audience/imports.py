@@ -70,11 +70,6 @@ class ImportResult:
     archived: int
     rejected_file: Path | None
 
-    @property
-    def complete(self) -> bool:
-        """Whether every row was written or there already."""
-        return self.rejected_file is None
-
 
 def import_order(
     workspace: Workspace,

@@ -74,7 +74,7 @@ def print_people(people: tuple[PersonRow, ...]) -> None:
         [
             (
                 person.id,
-                name_of(person),
+                person.full_name,
                 person.address or "(erased)",
                 person.organization.name if person.organization else None,
                 ", ".join(sorted(person.categories)),
@@ -83,11 +83,6 @@ def print_people(people: tuple[PersonRow, ...]) -> None:
             for person in people
         ],
     )
-
-
-def name_of(person: PersonRow) -> str:
-    """The full name with title, as far as it is known."""
-    return " ".join(filter(None, (person.title, person.first_name, person.last_name)))
 
 
 def _filter(
@@ -129,7 +124,7 @@ def _print_card(card: ContactCard, zone: ZoneInfo) -> None:
     from nurture.cli.log import print_deliveries
 
     person = card.person
-    say(f"{name_of(person) or '(no name)'} <{person.address or 'erased'}>, contact {person.id}", style="bold")
+    say(f"{person.full_name or '(no name)'} <{person.address or 'erased'}>, contact {person.id}", style="bold")
     for name in ("role", "phone", "language", "time_zone", "country", "discharged_on", "external_id", "archived_at"):
         if (value := getattr(person, name)) is not None:
             say(f"{name}: {value}")
@@ -178,7 +173,7 @@ def add(
     if as_json:
         print_json(person)
     else:
-        say(f"Added {name_of(person) or person.address}, contact {person.id}.")
+        say(f"Added {person.full_name or person.address}, contact {person.id}.")
 
 
 @app.command(
@@ -215,7 +210,7 @@ def edit(
     if as_json:
         print_json(person)
     else:
-        say(f"Changed {name_of(person) or person.address}, contact {person.id}.")
+        say(f"Changed {person.full_name or person.address}, contact {person.id}.")
 
 
 @app.command(epilog="Example: nurture contacts tag kim@gym.example --add vip --remove paused")

@@ -106,16 +106,14 @@ def retry(
 
 
 def _name(clinic: House, campaign: str | None, *, everything: bool) -> str:
-    from nurture.errors import InputError, NotFoundError
+    from nurture.errors import InputError
     from nurture.store.campaigns import ALL
-    from nurture.workspace.suggestions import did_you_mean
 
     if everything == (campaign is not None):
         raise InputError("name one campaign, or say --all")
     if campaign is None:
         return ALL
-    if campaign not in clinic.workspace.campaigns:
-        raise NotFoundError(f"there is no campaign `{campaign}`{did_you_mean(campaign, clinic.workspace.campaigns)}")
+    clinic.workspace.campaign(campaign)
     return campaign
 
 

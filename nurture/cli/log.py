@@ -112,8 +112,7 @@ def _words(row: DeliveryRow) -> str | None:
     last = row.last_attempt
     if last is None:
         return None
-    words = " ".join(str(part) for part in (last.code, last.enhanced, last.answer) if part)
-    return words if len(words) <= _ANSWER else f"{words[: _ANSWER - 1]}…"
+    return last.said if len(last.said) <= _ANSWER else f"{last.said[: _ANSWER - 1]}…"
 
 
 def _follow(clinic: House, query: LogQuery, *, as_json: bool) -> None:
@@ -193,7 +192,7 @@ def _print_history(history: DeliveryHistory, zone: ZoneInfo) -> None:
                     attempt.server,
                     attempt.phase,
                     attempt.outcome,
-                    " ".join(str(part) for part in (attempt.code, attempt.enhanced, attempt.answer) if part),
+                    attempt.said,
                 )
                 for attempt in history.attempts
             ],

@@ -142,8 +142,7 @@ def _print_why(found: Why, zone: ZoneInfo) -> None:
             say(f"\n{edition.edition}, due {edition.due_at.astimezone(zone):%a %Y-%m-%d %H:%M}", style="bold")
             say(f"  {edition.words}")
             for attempt in edition.attempts:
-                answer = " ".join(str(part) for part in (attempt.code, attempt.enhanced, attempt.answer) if part)
-                say(f"  try {attempt.number}, {attempt.started_at.astimezone(zone):%Y-%m-%d %H:%M:%S}: {answer}")
+                say(f"  try {attempt.number}, {attempt.started_at.astimezone(zone):%Y-%m-%d %H:%M:%S}: {attempt.said}")
             for words in edition.afterwards:
                 say(f"  {words}")
             if edition.delivery_id is not None:

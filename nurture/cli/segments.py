@@ -71,7 +71,7 @@ def show(
             [
                 (
                     person.id,
-                    " ".join(filter(None, (person.title, person.first_name, person.last_name))),
+                    person.full_name,
                     person.address,
                     person.organization.name if person.organization else None,
                     ", ".join(sorted(person.categories)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from nurture.composing.compile import compile_template
@@ -23,6 +23,7 @@ from nurture.workspace.workspace import Workspace
 
 CLIPPED_AT = 102 * 1024  # Gmail shows no more of a mail's HTML
 _DATE = datetime(2026, 12, 1, 17, 30, tzinfo=UTC)  # any: it only fills the Date field
+_DAY = _DATE.date().isoformat()
 
 
 @dataclass(slots=True)
@@ -31,11 +32,6 @@ class Examination:
 
     problems: list[Problem] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
-
-
-def check_templates(workspace: Workspace, news: Sequence[NewsItem]) -> list[Problem]:
-    """All problems of the workspace's templates, sorted; see `examine_templates`."""
-    return examine_templates(workspace, news).problems
 
 
 def examine_templates(workspace: Workspace, news: Sequence[NewsItem]) -> Examination:
@@ -73,7 +69,7 @@ def _examine_campaign(
         # whatever the day: an item that is right today must not break the mail tomorrow
         items = tuple(item for item in news if fits(item, query)) or sample_news(_DATE.date())
     try:
-        content = prepare_edition(workspace, name, news=items, occurrence=_DATE.date().isoformat())
+        content = prepare_edition(workspace, name, news=items, occurrence=_DAY)
         composer = Composer(content)
     except ComposeError as error:
         found.problems += error.problems
@@ -99,7 +95,7 @@ def _examine_template(found: Examination, workspace: Workspace, name: str) -> No
     items = sample_news(_DATE.date())
     try:
         template = compile_template(workspace.root, name)
-        content = prepare(workspace, "sample", campaign, template, lines={}, news=items, day=_day(), occurrence=_day())
+        content = prepare(workspace, "sample", campaign, template, lines={}, news=items, day=_DAY, occurrence=_DAY)
         content = replace(content, shared={**content.shared, "values": SampleValues()})
         composer = Composer(content)
     except ComposeError as error:
@@ -143,7 +139,3 @@ def _unused(content: EditionContent, name: str, campaign: Campaign) -> Iterator[
 def _groups(ids: list[str], size: int) -> list[tuple[str, ...]]:
     """All ids, in mails of at most ``size`` items."""
     return [tuple(ids[start : start + size]) for start in range(0, len(ids), size)]
-
-
-def _day() -> str:
-    return date(2026, 12, 1).isoformat()

@@ -7,7 +7,6 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from nurture.composing.marks import Marks, Origin, Place, Source
 from nurture.composing.names import unknown_names, used_attributes
 from nurture.composing.shared import shared_values
 from nurture.composing.styles import inline_fragment
-from nurture.errors import ComposeError, NotFoundError, Problem
+from nurture.errors import ComposeError, Problem
 from nurture.news.item import NewsItem, NewsVariant
 from nurture.workspace.campaign import Campaign
 from nurture.workspace.workspace import Workspace
@@ -83,20 +82,18 @@ class EditionContent:
 
 
 def prepare_edition(
-    workspace: Workspace, campaign: str, *, news: Sequence[NewsItem], occurrence: str, on: date | None = None
+    workspace: Workspace, campaign: str, *, news: Sequence[NewsItem], occurrence: str
 ) -> EditionContent:
     """Compile a campaign's template and words, and take in its news and images.
 
-    ``occurrence`` is the edition's key; ``on`` is the edition's day where the
-    key has none. Raises `ComposeError` with every problem at its file and line,
-    `NotFoundError` if there is no such campaign.
+    ``occurrence`` is the edition's key; a day in it is the edition's day. Raises
+    `ComposeError` with every problem at its file and line, `NotFoundError` if
+    there is no such campaign.
     """
-    found = workspace.campaigns.get(campaign)
-    if found is None:
-        raise NotFoundError(f"there is no campaign {campaign!r}")
+    found = workspace.campaign(campaign)
     template = compile_template(workspace.root, found.template, language=found.language)
     file = workspace.root / "campaigns" / f"{campaign}.yaml"
-    day = match[0] if (match := _DATE.search(occurrence)) else (on.isoformat() if on else None)
+    day = match[0] if (match := _DATE.search(occurrence)) else None
     return prepare(workspace, campaign, found, template, lines=_lines(file), news=news, day=day, occurrence=occurrence)
 
 

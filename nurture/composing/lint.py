@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from nurture.composing.marks import MARK, HiddenText, Mark, Marks
 from nurture.composing.mjml_table import (
@@ -23,6 +22,7 @@ from nurture.composing.mjml_table import (
     VOID_TAGS,
 )
 from nurture.errors import Problem
+from nurture.workspace.suggestions import did_you_mean
 
 MAX_NESTING = 100
 _TOKEN = re.compile(
@@ -67,12 +67,6 @@ def lint(hidden: HiddenText, marks: Marks) -> Findings:
     linter.run()
     linter.findings.problems.sort()
     return linter.findings
-
-
-def did_you_mean(word: str, known: frozenset[str] | set[str]) -> str:
-    """``; did you mean ...?`` for a near name, or nothing."""
-    near = get_close_matches(word, sorted(known), n=1, cutoff=0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 class _Linter:

@@ -6,9 +6,9 @@ from jinja2 import meta, nodes
 
 from nurture.composing.compile import Compiled, parse
 from nurture.composing.environment import MailEnvironment
-from nurture.composing.lint import did_you_mean
 from nurture.composing.marks import place_of_line
 from nurture.errors import Problem
+from nurture.workspace.suggestions import did_you_mean
 
 NAMES = frozenset(
     [
@@ -51,5 +51,5 @@ def unknown_names(compiled: Compiled) -> list[Problem]:
     for name in sorted(unknown):
         lines = [node.lineno for node in tree.find_all(nodes.Name) if node.name == name]
         place = place_of_line(compiled.origins, min(lines, default=0), compiled.file)
-        problems.append(place.problem(f"undefined variable {name!r}{did_you_mean(name, NAMES)}"))
+        problems.append(place.problem(f"undefined variable `{name}`{did_you_mean(name, NAMES)}"))
     return problems

@@ -62,11 +62,6 @@ class NewsItem:
     file: str | None = None
     variants: Mapping[Category, NewsVariant] = field(default_factory=dict)
 
-    def for_category(self, category: Category) -> NewsVariant:
-        """The words for a reader of this category; the item's own where it has no variant."""
-        own = NewsVariant(self.title, self.summary, self.html, self.text)
-        return self.variants.get(category, own)
-
     def is_current(self, today: datetime.date) -> bool:
         """Whether the item may be sent on this day of the clinic's calendar."""
         return self.date <= today and (self.expires is None or today <= self.expires)

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeAlias
 
-from nurture.errors import ComposeError, FilesError, InputError, NotFoundError
+from nurture.errors import ComposeError, FilesError, InputError
 from nurture.news.catalogue import all_news
 from nurture.news.item import NewsItem
 from nurture.planning.due import Decision, Due
@@ -25,7 +25,6 @@ from nurture.store.alerts import Alert
 from nurture.store.editions import EditionId, EditionRow
 from nurture.store.plans import NewEdition
 from nurture.vocabulary import AlertKind, CampaignKind, EditionReason, EditionState, Mode
-from nurture.workspace.suggestions import did_you_mean
 from nurture.workspace.workspace import Workspace
 
 Snapshot: TypeAlias = Callable[[str, Sequence[NewsItem], Occurrence], Mapping[str, Any]]
@@ -79,8 +78,7 @@ def plan_now(store: Store, workspace: Workspace, campaign: str, *, now: datetime
     cannot go twice; one that was missed starts anew. Raises `NotFoundError`,
     `InputError` (paused, sent already), `ComposeError` or `FilesError`.
     """
-    if campaign not in workspace.campaigns:
-        raise NotFoundError(f"there is no campaign {campaign!r}{did_you_mean(campaign, workspace.campaigns)}")
+    workspace.campaign(campaign)
     planner = _Planner(store, workspace, now, snapshot, PlanReport())
     mode = planner.look().mode
     with store.read() as connection:

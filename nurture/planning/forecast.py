@@ -49,7 +49,7 @@ class ForecastEdition:
 
     ``due_at`` is in UTC, ``local`` the same in the clinic's zone. ``decision``
     and ``note`` say what stands in its way, ``skipped`` why nobody would get
-    it. ``queued`` people of ``meant`` get it: ``readers`` and ``left_out``
+    it. ``queued`` people of ``meant`` get it: ``recipients`` and ``left_out``
     name up to `NAMES` each, ``reasons`` counts all who are left out.
     """
 
@@ -194,10 +194,9 @@ class _Play:
 
 
 def _reader(person: PersonRow, row: PlannedDelivery) -> ForecastReader:
-    name = " ".join(filter(None, (person.title, person.first_name, person.last_name)))
     return ForecastReader(
         contact_id=person.id,
-        name=name or row.address,
+        name=person.full_name or row.address,
         address=row.address,
         organization=person.organization.name if person.organization else None,
         not_before=row.not_before,

@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from nurture.audience.consent import IMPOSSIBLE, consent_allows
-from nurture.errors import NotFoundError
 from nurture.news.catalogue import all_news
 from nurture.news.item import NewsItem
 from nurture.planning.gates import REASONS_IN_WORDS
@@ -26,7 +25,6 @@ from nurture.store.plans import PlannedDelivery
 from nurture.store.suppressions import SuppressionRow, suppressions_of
 from nurture.vocabulary import CONSENT_BITS, EventKind, Mode, SkipReason
 from nurture.workspace.campaign import Campaign
-from nurture.workspace.suggestions import did_you_mean
 from nurture.workspace.workspace import Workspace
 
 _LOOK_AHEAD = timedelta(days=92)
@@ -96,8 +94,8 @@ def why(
     with store.read() as connection:
         mode = meta.get_mode(connection)
         editions = list_editions(connection, mode=mode, campaign=campaign, limit=last_editions)
-        if campaign not in workspace.campaigns and not editions:
-            raise NotFoundError(f"there is no campaign `{campaign}`{did_you_mean(campaign, workspace.campaigns)}")
+        if not editions:
+            workspace.campaign(campaign)
         question = _Question(connection, workspace, campaign, mode, now, editions)
         people = tuple(map(question.person, people_by_address(connection, [address.strip().casefold()]).values()))
         coming = _next_edition(connection, workspace, campaign, now=now)
@@ -157,7 +155,7 @@ class _Question:
         meant = bool(rule) and rule[0].holds
         return PersonAnswer(
             contact_id=person.id,
-            name=" ".join(part for part in (person.title, person.first_name, person.last_name) if part),
+            name=person.full_name,
             editions=tuple(self._edition(edition, person, meant=meant) for edition in self.editions),
             checks=tuple(self._checks(person, file, meant=meant)),
             rule=rule,

@@ -30,8 +30,7 @@ def answer_in_words(attempt: AttemptRow | None) -> str:
     """The server's last words: ``mail.example:25 answered 550 5.1.1 no such user``; "" without an answer."""
     if attempt is None or (attempt.code is None and not attempt.answer):
         return ""
-    words = " ".join(str(part) for part in (attempt.code, attempt.enhanced, attempt.answer) if part)
-    return f"{attempt.server or 'the server'} answered {words}"
+    return f"{attempt.server or 'the server'} answered {attempt.said}"
 
 
 def delivery_in_words(row: DeliveryRow, *, now: datetime, paused_at: datetime | None, zone: ZoneInfo) -> str:

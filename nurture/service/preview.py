@@ -19,7 +19,6 @@ from nurture.store import Connection, meta
 from nurture.store.contacts import PersonRow, people_by_address
 from nurture.store.plans import PlannedDelivery
 from nurture.vocabulary import SkipReason
-from nurture.workspace.suggestions import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +40,7 @@ def preview(house: House, campaign: str, *, address: str | None = None) -> Previ
     cannot be composed. Writes nothing to the database.
     """
     workspace = house.workspace
-    found = workspace.campaigns.get(campaign)
-    if found is None:
-        raise NotFoundError(f"there is no campaign `{campaign}`{did_you_mean(campaign, workspace.campaigns)}")
+    found = workspace.campaign(campaign)
     now, zone = house.clock.now(), workspace.settings.zone
     with house.store.read() as connection:
         items = items_for(found, all_news(connection, workspace), at=now, zone=zone)

@@ -52,6 +52,11 @@ class PersonRow:
     archived_at: datetime | None
     erased_at: datetime | None
 
+    @property
+    def full_name(self) -> str:
+        """The name with its title, as far as it is known; else empty."""
+        return " ".join(filter(None, (self.title, self.first_name, self.last_name)))
+
 
 ACTIVE = sa.and_(contact.c.archived_at.is_(None), contact.c.erased_at.is_(None))
 

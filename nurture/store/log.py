@@ -55,6 +55,11 @@ class AttemptRow:
     enhanced: str | None
     answer: str | None
 
+    @property
+    def said(self) -> str:
+        """What the server said: ``550 5.1.1 no such user``; empty without an answer."""
+        return " ".join(str(part) for part in (self.code, self.enhanced, self.answer) if part)
+
 
 @dataclass(frozen=True, slots=True)
 class EventRow:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
 
-from nurture.errors import FilesError, Problem, WorkspaceError
+from nurture.errors import FilesError, NotFoundError, Problem, WorkspaceError
 from nurture.workspace.campaign import Campaign
 from nurture.workspace.checks import Files, check_files
 from nurture.workspace.conditions import Condition
@@ -21,6 +21,7 @@ from nurture.workspace.names import SLUG
 from nurture.workspace.saved_import import SavedImport
 from nurture.workspace.settings import Settings
 from nurture.workspace.settings_checks import check_settings
+from nurture.workspace.suggestions import did_you_mean
 
 SETTINGS_FILE = "nurture.yaml"
 
@@ -42,6 +43,12 @@ class Workspace:
     imports: Mapping[str, SavedImport]
     digests: Mapping[str, str]
     modified_at: Mapping[str, datetime]
+
+    def campaign(self, name: str) -> Campaign:
+        """The campaign with this name; raises `NotFoundError` with the nearest one."""
+        if name not in self.campaigns:
+            raise NotFoundError(f"there is no campaign `{name}`{did_you_mean(name, self.campaigns)}")
+        return self.campaigns[name]
 
 
 def find_workspace(start: Path) -> Path:

@@ -64,7 +64,7 @@ def test_an_address_under_another_name_is_a_conflict_unless_they_share_a_househo
     assert (diff.conflicts, diff.new) == (1, 0)
     assert "stands under Ann Lee" in diff.notes["conflict"][0].text
     result = desk.bring(text)
-    assert not result.complete
+    assert result.rejected_file is not None
     assert desk.rejected[1][:2] == ["2", diff.notes["conflict"][0].text]
     assert len(desk.people()) == 1
     desk.bring(text, household=True)
@@ -225,7 +225,8 @@ def test_hostile_names_are_cleaned(desk):
 def test_bad_rows_go_to_a_file_with_reasons(desk, row, reason):
     good = "".join(f"good{number}@b.example,Gil\n" for number in range(12))
     result = desk.bring(f"email,first name\n{good}{row}\n")
-    assert (result.new, result.complete) == (12, False)
+    assert result.new == 12
+    assert result.rejected_file is not None
     assert desk.rejected[0] == ["row", "reason", "email", "first name"]
     assert desk.rejected[1][0] == "14"
     assert reason in desk.rejected[1][1]

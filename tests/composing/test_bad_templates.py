@@ -26,7 +26,7 @@ def problems(clinic: Clinic) -> list[str]:
         ("{% if contact %}x", ":2:33", "begins inside <mj-text>, but is not closed"),
         ("{% endif %}", ":2", "Encountered unknown tag 'endif'"),
         ("{{ contact.greeting | shout }}", ":2", "No filter named 'shout'"),
-        ("{{ contcat.greeting }}", ":2", "undefined variable 'contcat'; did you mean 'contact'?"),
+        ("{{ contcat.greeting }}", ":2", "undefined variable `contcat`; did you mean `contact`?"),
         ("a < b", ":2:35", "a bare `<`; write `&lt;`"),
         ("<p>never closed", ":2:33", "<p> is not closed before </mj-text>"),
         ("closed</b>", ":2:39", "</b> closes nothing"),
@@ -54,8 +54,8 @@ def test_problem_inside_a_text(clinic: Clinic, body: str, place: str, words: str
 @pytest.mark.parametrize(
     ("sections", "place", "words"),
     [
-        ("<mj-sction></mj-sction>", ":2:1", "unknown tag <mj-sction>; did you mean 'mj-section'?"),
-        ("<mj-section bakground-color='#fff'></mj-section>", ":2:13", "did you mean 'background-color'?"),
+        ("<mj-sction></mj-sction>", ":2:1", "unknown tag <mj-sction>; did you mean `mj-section`?"),
+        ("<mj-section bakground-color='#fff'></mj-section>", ":2:13", "did you mean `background-color`?"),
         ("<mj-text>x</mj-text>", ":2:1", "<mj-text> must not stand in <mj-body>; it belongs in <mj-column>"),
         ("<p>x</p>", ":2:1", "unknown tag <p>; HTML goes into <mj-text>"),
         ("words", ":2:1", "text stands directly in <mj-body>; put it into <mj-text>"),
@@ -112,7 +112,7 @@ def test_ten_thousand_nested_tags_do_not_crash(clinic: Clinic) -> None:
 def test_an_error_in_a_partial_names_the_partial(clinic: Clinic) -> None:
     clinic.write("templates/emails/partials/footer.mjml", "<mj-section>\n\n<mj-colum></mj-colum></mj-section>")
     assert problems(clinic) == [
-        "templates/emails/partials/footer.mjml:3:1: unknown tag <mj-colum>; did you mean 'mj-column'?"
+        "templates/emails/partials/footer.mjml:3:1: unknown tag <mj-colum>; did you mean `mj-column`?"
     ]
 
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from nurture.composing.checking import check_templates, examine_templates, template_names
+from nurture.composing.checking import examine_templates, template_names
 from tests.composing.clinic import LETTER, Clinic, item
 
 
 def found(clinic: Clinic) -> list[str]:
-    return [str(problem) for problem in check_templates(clinic.workspace, (item(),))]
+    return [str(problem) for problem in examine_templates(clinic.workspace, (item(),)).problems]
 
 
 def test_a_sound_clinic_has_no_problems(clinic: Clinic) -> None:

@@ -55,12 +55,12 @@ def test_a_broken_body_is_placed_in_the_campaign(clinic: Clinic) -> None:
 def test_a_broken_subject_is_placed_in_the_campaign(clinic: Clinic) -> None:
     text = (clinic.root / "campaigns/news.yaml").read_text()
     clinic.write("campaigns/news.yaml", text.replace("{{ clinic.name }} says", "{{ clinik.name }} says"))
-    with pytest.raises(ComposeError, match=r"campaigns/news.yaml:6: undefined variable 'clinik'; did you mean"):
+    with pytest.raises(ComposeError, match=r"campaigns/news.yaml:6: undefined variable `clinik`; did you mean"):
         clinic.edition()
 
 
 def test_an_unknown_campaign(clinic: Clinic) -> None:
-    with pytest.raises(NotFoundError, match="'none'"):
+    with pytest.raises(NotFoundError, match="`none`"):
         prepare_edition(clinic.workspace, "none", news=(), occurrence="1")
 
 

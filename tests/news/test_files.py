@@ -56,10 +56,10 @@ def test_a_whole_item(root: Path, load) -> None:
     assert item.image == NewsImage("news/images/class.png", "Three people on one leg")
     assert item.html == '<p>Come on <a href="https://riverbend.example/class">Tuesday</a>.</p>'
     assert item.text == "Come on Tuesday (https://riverbend.example/class)."
-    physician = item.for_category(Category.HEALTHCARE_PROVIDER)
+    physician = item.variants[Category.HEALTHCARE_PROVIDER]
     assert (physician.title, physician.summary) == ("What 59 trials say", "Ten weeks of balance.")
     assert physician.html == "<p><strong>23 percent</strong> fewer falls.</p>"
-    school = item.for_category(Category.SCHOOL)
+    school = item.variants[Category.SCHOOL]
     assert (school.title, school.summary, school.html) == ("Falls class", "For PE classes.", item.html)
 
 

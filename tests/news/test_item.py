@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.news.item import NewsItem, NewsVariant, candidates
-from nurture.vocabulary import Category, NewsKind
+from nurture.news.item import NewsItem, candidates
+from nurture.vocabulary import NewsKind
 from nurture.workspace.campaign import NewsQuery
 
 TODAY = date(2026, 12, 1)
@@ -57,10 +57,3 @@ def test_pinned_come_first_then_the_newest_whatever_the_order_of_files(found: li
     assert len(chosen) == sum(item.date <= TODAY for item in found)
     unique = {item.id: item for item in found}.values()
     assert candidates(unique, NewsQuery(), today=TODAY) == candidates(reversed([*unique]), NewsQuery(), today=TODAY)
-
-
-def test_each_category_reads_its_own_words() -> None:
-    own = NewsVariant("For schools", "S", "<p>S</p>", "S")
-    item = replace(ITEM, variants={Category.SCHOOL: own})
-    assert item.for_category(Category.SCHOOL) is own
-    assert item.for_category(Category.PAST_PATIENT) == NewsVariant("A", "Short", "<p>Long</p>", "Long")
