@@ -1,4 +1,16 @@
-"""The only package that runs SQL: tables, connections, one module of queries per topic."""
+"""The only package that runs SQL: tables, connections, one module of queries per topic.
+
+====================  =================================================================================
+the database itself   engine, migrate, failures, filesystem, maintenance, meta, inserting
+people                contacts, contact_changes, organizations, consents, suppressions, erasure, expressions
+campaigns, editions   campaigns, asking, editions, plans, history (what planners ask), news
+deliveries            deliveries (the queue), attempts, gate, transitions, events
+what people look at   log, accounts
+running processes     workers, jobs, senders, alerts
+====================  =================================================================================
+
+``schema`` has the tables, in modules with the same topics.
+"""
 
 from nurture.store.engine import Connection, Store, create_store, open_store
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
+from nurture.store.inserting import insert
 from nurture.store.schema import alert
 from nurture.vocabulary import AlertKind
 
@@ -31,8 +31,7 @@ def raise_alert(connection: Connection, kind: AlertKind, subject: str, message: 
     While one of the same kind and subject is open, only its message and
     ``seen_at`` change, also when two processes raise it at once.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    new = dialect.insert(alert).values(kind=kind, subject=subject, message=message, raised_at=now, seen_at=now)
+    new = insert(connection, alert).values(kind=kind, subject=subject, message=message, raised_at=now, seen_at=now)
     inserted = connection.execute(
         new.on_conflict_do_nothing(
             index_elements=["kind", "subject"], index_where=sa.text("resolved_at IS NULL")

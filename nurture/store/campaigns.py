@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
+from nurture.store.inserting import insert
 from nurture.store.schema import campaign_control, campaign_version
 from nurture.vocabulary import Mode
 
@@ -131,9 +131,8 @@ def confirm(connection: Connection, campaign: str, *, mode: Mode, now: datetime)
 
 def pause(connection: Connection, campaign: str, *, by: str, now: datetime) -> bool:
     """Stop planning and sending of a campaign, or of all (`ALL`); False: it was paused already."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     done = connection.execute(
-        dialect.insert(campaign_control)
+        insert(connection, campaign_control)
         .values(campaign=campaign, paused_at=now, paused_by=by)
         .on_conflict_do_nothing(index_elements=["campaign"])
         .returning(campaign_control.c.campaign)

@@ -13,8 +13,7 @@ from nurture.store.contact_changes import insert_for_contacts
 from nurture.store.schema import consent
 from nurture.vocabulary import CONSENT_BITS, ConsentKind
 
-KIND_BITS = CONSENT_BITS
-_KIND_OF_BIT = {bit: kind for kind, bit in KIND_BITS.items()}
+_KIND_OF_BIT = {bit: kind for kind, bit in CONSENT_BITS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ def record_consents(connection: Connection, rows: Sequence[ConsentRow]) -> None:
     """Write consents; those whose (contact, kind, source, day) is recorded already stay as they are."""
     columns = (
         {
-            "kind_bit": KIND_BITS[row.kind],
+            "kind_bit": CONSENT_BITS[row.kind],
             "source": row.source,
             "obtained_on": row.obtained_on,
             "expires_on": row.expires_on,

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
+from nurture.store.inserting import insert
 from nurture.store.schema import contact, contact_category, contact_tag, event
 from nurture.vocabulary import EventKind
 
@@ -65,7 +65,6 @@ def insert_for_contacts(connection: Connection, table: sa.Table, rows: Iterable[
 
     An import has few different values for many contacts; this costs a third of one set of parameters for each row.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     by_columns: dict[str, tuple[Mapping[str, Any], list[int]]] = {}
     for columns, owner in rows:
         by_columns.setdefault(repr(columns), (columns, []))[1].append(owner)
@@ -77,10 +76,10 @@ def insert_for_contacts(connection: Connection, table: sa.Table, rows: Iterable[
         values = [sa.literal(value, table.c[name].type) for name, value in columns.items()]
         for start in range(0, len(owners), _IDS_AT_ONCE):
             members = sa.select(contact.c.id, *values).where(contact.c.id.in_(owners[start : start + _IDS_AT_ONCE]))
-            insert = dialect.insert(table).from_select(["contact_id", *columns], members)
-            connection.execute(insert.on_conflict_do_nothing())
+            new = insert(connection, table).from_select(["contact_id", *columns], members)
+            connection.execute(new.on_conflict_do_nothing())
     if single:
-        connection.execute(dialect.insert(table).on_conflict_do_nothing(), single)
+        connection.execute(insert(connection, table).on_conflict_do_nothing(), single)
 
 
 def remove_categories(connection: Connection, contact_id: int, categories: Iterable[str]) -> None:

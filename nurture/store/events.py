@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from nurture.store.inserting import insert
 from nurture.store.schema import event
 from nurture.vocabulary import EventKind
 
@@ -33,9 +33,8 @@ def record(
     dedupe_key: str | None = None,
 ) -> bool:
     """Write one event; False if one with this ``dedupe_key`` is there already."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = (
-        dialect.insert(event)
+        insert(connection, event)
         .values(
             kind=kind,
             at=now,

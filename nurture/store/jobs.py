@@ -7,8 +7,8 @@ from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
+from nurture.store.inserting import insert
 from nurture.store.schema import job_run
 
 
@@ -25,8 +25,7 @@ class JobRun:
 
 def job_started(connection: Connection, job: str, owner: str, now: datetime) -> None:
     """A run begins; what the last run left is replaced, its error stays until this one ends."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    run = dialect.insert(job_run).values(job=job, owner=owner, started_at=now)
+    run = insert(connection, job_run).values(job=job, owner=owner, started_at=now)
     connection.execute(
         run.on_conflict_do_update(
             index_elements=["job"], set_={"owner": owner, "started_at": now, "ended_at": sa.null()}

@@ -12,8 +12,8 @@ from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
+from nurture.store.inserting import insert
 from nurture.store.schema import delivery, delivery_news, feed, feed_entry
 from nurture.vocabulary import Category, DeliveryState, Mode
 
@@ -72,9 +72,7 @@ def feed_failed(connection: Connection, name: str, now: datetime, *, error: str)
 
 def _upsert_feed(connection: Connection, name: str, **values: object) -> None:
     connection.execute(
-        _insert(connection, feed)
-        .values(name=name, **values)
-        .on_conflict_do_update(index_elements=["name"], set_=values)
+        insert(connection, feed).values(name=name, **values).on_conflict_do_update(index_elements=["name"], set_=values)
     )
 
 
@@ -94,7 +92,7 @@ def save_entries(connection: Connection, name: str, entries: Sequence[FeedEntry]
             "fetched_at": now,
         }
         dated = {"published_on": entry.published_on} if entry.published_on else {}
-        new = _insert(connection, feed_entry).values(
+        new = insert(connection, feed_entry).values(
             news_id=entry.news_id, feed=name, published_on=entry.published_on or today, **words
         )
         connection.execute(new.on_conflict_do_update(index_elements=["news_id"], set_={**words, **dated}))
@@ -147,7 +145,3 @@ def seen_counts(connection: Connection, *, mode: Mode) -> dict[str, dict[Categor
     for news_id, variant, people in rows:
         counts.setdefault(news_id, {})[Category(variant)] = people
     return counts
-
-
-def _insert(connection: Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from nurture.store.schema import contact, organization
+from nurture.store.schema import organization
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +43,6 @@ def organizations_by_name(connection: Connection, name_keys: Sequence[str]) -> d
     """The organizations with these keys (see `name_key`), by key."""
     rows = connection.execute(sa.select(organization).where(organization.c.name_key.in_(name_keys)))
     return {row["name_key"]: OrganizationRow(**row) for row in rows.mappings()}
-
-
-def list_organizations(connection: Connection) -> Iterator[tuple[OrganizationRow, int]]:
-    """Every organization that is not archived, by name, with its number of contacts."""
-    contacts = (
-        sa.select(sa.func.count())
-        .where(
-            contact.c.organization_id == organization.c.id,
-            contact.c.archived_at.is_(None),
-            contact.c.erased_at.is_(None),
-        )
-        .scalar_subquery()
-    )
-    query = (
-        sa.select(organization, contacts.label("contacts"))
-        .where(organization.c.archived_at.is_(None))
-        .order_by(organization.c.name_key)
-    )
-    for row in connection.execute(query).mappings():
-        values: dict[str, Any] = dict(row)
-        number = values.pop("contacts")
-        yield OrganizationRow(**values), number
 
 
 def add_organizations(connection: Connection, rows: Iterable[Mapping[str, Any]], *, now: datetime) -> dict[str, int]:

@@ -12,15 +12,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from types import ModuleType
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
 from nurture.store import events
 from nurture.store.editions import EditionId, EditionRow, get, lock
+from nurture.store.inserting import insert
 from nurture.store.schema import delivery, delivery_news, edition, edition_content
 from nurture.vocabulary import (
     CampaignKind,
@@ -136,10 +135,9 @@ def add_page(
     connection: Connection, held: EditionRow, page: Sequence[PlannedDelivery], *, through: int, now: datetime
 ) -> None:
     """Write the rows of one page and how far the plan got. ``held`` is from `lock`, in state planning."""
-    dialect = _dialect(connection)
     rows = [_delivery_values(held, person, now) for person in page]
     if rows:
-        connection.execute(dialect.insert(delivery).on_conflict_do_nothing(), rows)
+        connection.execute(insert(connection, delivery).on_conflict_do_nothing(), rows)
     carried = {person.contact_id: person.news for person in page if person.news and person.reason is None}
     if carried:
         written = connection.execute(
@@ -156,7 +154,7 @@ def add_page(
             for position, news_id in enumerate(carried.get(contact_id, ()))
         ]
         if news:
-            connection.execute(dialect.insert(delivery_news).on_conflict_do_nothing(), news)
+            connection.execute(insert(connection, delivery_news).on_conflict_do_nothing(), news)
     connection.execute(sa.update(edition).where(edition.c.id == held.id).values(planned_through=through))
 
 
@@ -207,8 +205,7 @@ def make_ready(connection: Connection, edition_id: int, *, skip_if_empty: bool, 
 def _keep_content(connection: Connection, content: Mapping[str, Any], now: datetime) -> str:
     digest = content_digest(content)
     connection.execute(
-        _dialect(connection)
-        .insert(edition_content)
+        insert(connection, edition_content)
         .values(digest=digest, content=dict(content), created_at=now)
         .on_conflict_do_nothing(index_elements=["digest"])
     )
@@ -217,8 +214,7 @@ def _keep_content(connection: Connection, content: Mapping[str, Any], now: datet
 
 def _create(connection: Connection, new: NewEdition, values: Mapping[str, Any]) -> EditionRow | None:
     made = connection.execute(
-        _dialect(connection)
-        .insert(edition)
+        insert(connection, edition)
         .values({**_values(new), **values})
         .on_conflict_do_nothing(index_elements=["mode", "campaign", "occurrence"])
         .returning(edition.c.id)
@@ -263,7 +259,3 @@ def _somebody_had_no_news(connection: Connection, edition_id: int) -> bool:
         .limit(1)
     )
     return found is not None
-
-
-def _dialect(connection: Connection) -> ModuleType:
-    return postgresql if connection.dialect.name == "postgresql" else sqlite

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from nurture.store.inserting import insert
 from nurture.store.schema import sender_state
 from nurture.vocabulary import Mode
 
@@ -34,10 +34,9 @@ def stops_in_a_row(connection: sa.Connection, mode: Mode, sender: str) -> int:
 
 def stop(connection: sa.Connection, mode: Mode, sender: str, *, until: datetime, stops: int, reason: str) -> None:
     """Stop a sender until then; ``stops`` counts this one."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     values = {"stopped_until": until, "stops": stops, "reason": reason}
     connection.execute(
-        dialect.insert(sender_state)
+        insert(connection, sender_state)
         .values(mode=mode, sender=sender, **values)
         .on_conflict_do_update(index_elements=["mode", "sender"], set_=values)
     )

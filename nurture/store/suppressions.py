@@ -13,8 +13,8 @@ from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
+from nurture.store.inserting import insert
 from nurture.store.schema import suppression
 from nurture.vocabulary import SuppressionReason, SuppressionScope
 
@@ -145,9 +145,8 @@ def suppress(
     ``key`` is an address hash, a domain or an organization's id in digits;
     ``source`` says where it comes from. Two at the same moment do no harm.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     done = connection.execute(
-        dialect.insert(suppression)
+        insert(connection, suppression)
         .values(scope=scope, key=key, shown=shown, reason=reason, source=source, created_at=now)
         .on_conflict_do_nothing()  # the unique index of the active ones decides
         .returning(suppression.c.id)
@@ -174,13 +173,9 @@ def forget_shown(connection: Connection, address_hash: str) -> None:
     )
 
 
-def list_suppressions(
-    connection: Connection, *, scope: SuppressionScope | None = None, lifted: bool = False
-) -> Iterator[SuppressionRow]:
+def list_suppressions(connection: Connection, *, lifted: bool = False) -> Iterator[SuppressionRow]:
     """Active suppressions (with ``lifted`` also the ended ones), newest first."""
     query = sa.select(suppression).order_by(suppression.c.id.desc())
-    if scope is not None:
-        query = query.where(suppression.c.scope == scope)
     if not lifted:
         query = query.where(suppression.c.lifted_at.is_(None))
     for row in connection.execute(query.execution_options(yield_per=500)).mappings():

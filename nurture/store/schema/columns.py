@@ -63,6 +63,3 @@ def text_column(name: str, *, nullable: bool = False, unique: bool | None = None
 def instant_column(name: str, *, nullable: bool = True) -> sa.Column[datetime]:
     """An instant, UTC."""
     return sa.Column(name, UtcDateTime, nullable=nullable)
-
-
-# What the database knows of itself: mode, live_since, instance id, key check.

@@ -85,7 +85,7 @@ consent = sa.Table(
     metadata,
     id_column(),
     reference_column("contact_id", "contact.id", on_delete="CASCADE"),
-    sa.Column("kind_bit", sa.Integer, nullable=False),  # store.consents.KIND_BITS
+    sa.Column("kind_bit", sa.Integer, nullable=False),  # vocabulary.CONSENT_BITS
     text_column("source"),  # "intake form", "business card"
     sa.Column("obtained_on", sa.Date, nullable=False),
     sa.Column("expires_on", sa.Date, nullable=True),
