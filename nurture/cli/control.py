@@ -31,12 +31,11 @@ def pause(campaign: Campaign = None, *, everything: All = False, as_json: Json =
     """Stop a campaign (or all) before its next mail; nothing new is planned meanwhile."""
     import getpass
 
-    from nurture.store import campaigns
+    from nurture.delivery import control
 
     with house() as clinic:
         name = _name(clinic, campaign, everything=everything)
-        with clinic.store.write() as connection:
-            changed = campaigns.pause(connection, name, by=getpass.getuser(), now=clinic.clock.now())
+        changed = control.pause(clinic.store, name, by=getpass.getuser(), now=clinic.clock.now())
     what = "everything" if everything else name
     if as_json:
         print_json({"paused": what, "changed": changed})
@@ -45,22 +44,21 @@ def pause(campaign: Campaign = None, *, everything: All = False, as_json: Json =
 
 
 def resume(campaign: Campaign = None, *, everything: All = False, as_json: Json = False) -> None:
-    """End a pause, or say yes to a campaign that asks. `--all` ends the pause of all, not those of single campaigns."""
-    from nurture.store import campaigns
-    from nurture.store.asking import answer
+    """End a pause, or say yes to a campaign that asks.
+
+    `--all` ends the pause of all, not those of single campaigns, and lets stopped senders try again at once.
+    """
+    from nurture.delivery import control
 
     with house() as clinic:
         name = _name(clinic, campaign, everything=everything)
-        with clinic.store.write() as connection:
-            confirmed = answer(connection, name, now=clinic.clock.now())
-            changed = campaigns.resume(connection, name) or confirmed
-            still = campaigns.is_paused(connection, name)
+        done = control.resume(clinic.store, name, now=clinic.clock.now())
     what = "everything" if everything else name
     if as_json:
-        print_json({"resumed": what, "changed": changed, "still_paused": still})
+        print_json({"resumed": what, "changed": done.changed, "still_paused": done.still_paused})
         return
-    say(f"{what} goes on." if changed else f"{what} was not paused.")
-    if still:
+    say(f"{what} goes on." if done.changed else f"{what} was not paused.")
+    if done.still_paused:
         say("But all campaigns are paused together: nurture resume --all", style="yellow")
 
 

@@ -1,11 +1,12 @@
-"""What people do to an outbox by hand."""
+"""What people do by hand: pause, resume, cancel, retry."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from nurture.errors import InputError
-from nurture.store import Store, campaigns, deliveries, editions, senders
+from nurture.store import Store, asking, campaigns, deliveries, editions, senders
 from nurture.vocabulary import EditionReason
 
 
@@ -39,8 +40,22 @@ def pause(store: Store, campaign: str, *, by: str, now: datetime) -> bool:
         return campaigns.pause(connection, campaign, by=by, now=now)
 
 
-def resume(store: Store, campaign: str) -> bool:
-    """End a pause; False: there was none. ``"*"`` also lets stopped senders try again at once."""
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """``changed``: something goes on that did not. ``still_paused``: all campaigns are paused together."""
+
+    changed: bool
+    still_paused: bool
+
+
+def resume(store: Store, campaign: str, *, now: datetime) -> Resumed:
+    """End a pause, or say yes to a campaign that asks before its edition goes.
+
+    ``"*"`` ends the pause of all, not those of single campaigns, and lets
+    stopped senders try again at once.
+    """
     with store.write() as connection:
+        confirmed = asking.answer(connection, campaign, now=now)
         woken = senders.wake(connection) if campaign == campaigns.ALL else 0
-        return campaigns.resume(connection, campaign) or woken > 0
+        ended = campaigns.resume(connection, campaign)
+        return Resumed(confirmed or ended or woken > 0, campaigns.is_paused(connection, campaign))

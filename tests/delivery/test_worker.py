@@ -6,6 +6,7 @@ from email import message_from_bytes, policy
 import pytest
 import sqlalchemy as sa
 
+from nurture.delivery import control
 from nurture.delivery.connection import Timeouts
 from nurture.errors import SenderError
 from nurture.store import alerts, meta
@@ -340,8 +341,6 @@ async def test_an_unsubscription_after_rcpt_closes_the_connection(office: Office
 
 
 async def test_a_pause_bites_before_the_next_mail_from(office: Office, server: ScriptedSmtp) -> None:
-    from nurture.delivery import control
-
     office.use(server)
     outbox = office.outbox(recipients=4)
     server.on(
@@ -349,13 +348,11 @@ async def test_a_pause_bites_before_the_next_mail_from(office: Office, server: S
     )
     await office.deliver()
     assert outbox.states == ["sent", "sent", "queued", "queued"]
-    assert control.resume(office.store, "*")
+    assert control.resume(office.store, "*", now=NOW).changed
     assert (await office.deliver()).sent == 2
 
 
 async def test_a_canceled_edition_sends_no_more(office: Office, server: ScriptedSmtp) -> None:
-    from nurture.delivery import control
-
     office.use(server)
     outbox = office.outbox(recipients=3)
     server.on("BODY", Step("250 ok", during=lambda: control.cancel_edition(office.store, outbox.edition_id, now=NOW)))
@@ -402,3 +399,12 @@ async def test_a_sender_without_an_account_waits_with_an_alert(office: Office) -
     assert "senders.clinic.smtp" in stopped.reason
     assert outbox.states == ["queued"]
     assert open_alerts(office) == [("sender_stopped", "clinic")]
+
+
+async def test_resuming_all_lets_a_stopped_sender_try_at_once(office: Office, server: ScriptedSmtp) -> None:
+    office.outbox()
+    await office.deliver()  # stops: the sender has no account
+    office.use(server)
+    assert (await office.deliver()).sent == 0
+    assert control.resume(office.store, "*", now=NOW).changed
+    assert (await office.deliver()).sent == 1
