@@ -10,6 +10,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from nurture.service import jobs
+from nurture.service.house import open_house
+from nurture.store.alerts import open_alerts
 from nurture.workspace.scaffold import Answers, init_workspace
 
 # Mail never leaves at night, so the clinic is where it is about noon.
@@ -69,20 +72,21 @@ def mails(folder):
     return list(new.iterdir()) if new.exists() else []
 
 
-def loops(folder):
+def status(folder):
     done = subprocess.run(
         [sys.executable, "-m", "nurture", "status", "--json"], cwd=folder, capture_output=True, text=True, check=False
     )
-    return json.loads(done.stdout)["status"]["loops"]
+    return json.loads(done.stdout)["status"]
 
 
 def test_two_loops_deliver_once_and_stop_cleanly(root):
     running = [start(root), start(root)]
     try:
-        wait_for(lambda: len(loops(root)) == 2)
+        wait_for(lambda: len(status(root)["loops"]) == 2)
         sent = json.loads(nurture(root, "send", "partner-news", "--yes", "--json"))
         assert sent["by_loop"] is True
         wait_for(lambda: len(mails(root)) == 2)
+        wait_for(lambda: {job["job"] for job in status(root)["jobs"] if not job["error"]} == set(jobs.INTERVALS))
     finally:
         for process in running:
             process.send_signal(signal.SIGTERM)
@@ -97,23 +101,18 @@ def test_two_loops_deliver_once_and_stop_cleanly(root):
 
 
 def test_files_with_problems_leave_the_last_good_set_at_work(root):
-    process = start(root)
-    try:
-        wait_for(lambda: len(loops(root)) == 1)
+    with open_house(root) as clinic:
+        good = clinic.workspace
         (root / "segments" / "bad.yaml").write_text("catgory: school\n")
-        wait_for(lambda: b"segments/bad.yaml:1:1" in status(root))
+        jobs.plan(clinic)
+        assert clinic.workspace is good
+        assert [alert.kind for alert in alerts_of(clinic)] == ["broken_files"]
+        assert "segments/bad.yaml:1:1" in alerts_of(clinic)[0].message
         (root / "segments" / "bad.yaml").unlink()
-        wait_for(lambda: b"segments/bad.yaml" not in status(root))
-    finally:
-        process.send_signal(signal.SIGTERM)
-        said = process.communicate(timeout=PATIENCE)[0]
-    assert process.returncode == 0, said
+        jobs.plan(clinic)
+        assert alerts_of(clinic) == ()
 
 
-def status(folder):
-    """What the alert says; read from the database, since commands refuse to work on broken files."""
-    import sqlite3
-
-    with sqlite3.connect(folder / "data/nurture.db") as database:
-        rows = database.execute("SELECT message FROM alert WHERE resolved_at IS NULL").fetchall()
-    return " ".join(message for (message,) in rows).encode()
+def alerts_of(clinic):
+    with clinic.store.read() as connection:
+        return open_alerts(connection)
