@@ -14,7 +14,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nurture.store import gate
+from nurture.store import editions, gate
 from nurture.store.gate import Refusal
 from nurture.store.schema import UtcDateTime, attempt, campaign_control, delivery
 from nurture.store.transitions import move
@@ -357,5 +357,7 @@ def settle(
             data=data,
         )
         if moved:
+            if expected is DeliveryState.UNCERTAIN and new is DeliveryState.QUEUED:
+                editions.wait_again(connection, claimed.edition_id)
             return True
     return False

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from nurture.store import attempts
+from nurture.store import attempts, editions
 from nurture.store.attempts import ClaimedDelivery
 from nurture.store.events import DeliveryKey
 from nurture.store.schema import campaign_control, delivery, delivery_news, edition
@@ -238,8 +238,11 @@ def retry_failed(connection: sa.Connection, edition_id: int, now: datetime) -> i
     """Queue an edition's failed deliveries anew, with a fresh window from now; how many.
 
     A finished edition is ready again. Message-ID and Date stay as they were,
-    so a copy that did arrive is recognized (RFC 5322 3.6.4).
+    so a copy that did arrive is recognized (RFC 5322 3.6.4). Nothing is queued
+    in an edition that was canceled.
     """
+    if not editions.wait_again(connection, edition_id):
+        return 0
     queued = move(
         connection,
         DeliveryState.FAILED,
@@ -257,12 +260,6 @@ def retry_failed(connection: sa.Connection, edition_id: int, now: datetime) -> i
         event=EventKind.REQUEUED,
         data={"reason": "by hand"},
     )
-    if queued:
-        connection.execute(
-            sa.update(edition)
-            .where(edition.c.id == edition_id, edition.c.state == EditionState.FINISHED)
-            .values(state=EditionState.READY, finished_at=None)
-        )
     return len(queued)
 
 

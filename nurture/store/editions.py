@@ -85,13 +85,40 @@ def lock(connection: Connection, edition_id: int) -> EditionRow:
 
 def finish_drained(connection: Connection, *, mode: Mode, now: datetime) -> int:
     """Ready editions in which no delivery waits any more are finished; how many."""
-    waits = sa.exists().where(delivery.c.edition_id == edition.c.id, delivery.c.state.in_(WAITING_STATES))
+    # held first, then looked at again: on PostgreSQL somebody may be at `wait_again` at this very moment
+    held = connection.execute(sa.select(edition.c.id).where(_drained(mode)).with_for_update()).scalars().all()
+    if not held:
+        return 0
     done = connection.execute(
         sa.update(edition)
-        .where(edition.c.mode == mode, edition.c.state == EditionState.READY, ~waits)
+        .where(edition.c.id.in_(held), _drained(mode))
         .values(state=EditionState.FINISHED, finished_at=now)
     )
     return done.rowcount
+
+
+def has_drained(connection: Connection, *, mode: Mode) -> bool:
+    """Whether `finish_drained` would find anything."""
+    return connection.execute(sa.select(edition.c.id).where(_drained(mode)).limit(1)).first() is not None
+
+
+def _drained(mode: Mode) -> sa.ColumnElement[bool]:
+    waits = sa.exists().where(delivery.c.edition_id == edition.c.id, delivery.c.state.in_(WAITING_STATES))
+    return sa.and_(edition.c.mode == mode, edition.c.state == EditionState.READY, ~waits)
+
+
+def wait_again(connection: Connection, edition_id: int) -> bool:
+    """Before a delivery that was final goes back to the queue: a finished edition is ready again.
+
+    Holds the edition until the end of the transaction, so that nobody finishes
+    it meanwhile. False: it is neither ready nor finished, so nothing of it may leave.
+    """
+    done = connection.execute(
+        sa.update(edition)
+        .where(edition.c.id == edition_id, edition.c.state.in_([EditionState.READY, EditionState.FINISHED]))
+        .values(state=EditionState.READY, finished_at=None)
+    )
+    return done.rowcount > 0
 
 
 def mark_canceled(connection: Connection, edition_id: int, reason: EditionReason, *, now: datetime) -> bool:

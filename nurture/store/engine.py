@@ -200,7 +200,8 @@ def _sqlite_engine(path: Path, begin: str, busy_milliseconds: int) -> sa.Engine:
             raise
         return connection
 
-    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.QueuePool)
+    # parameters are people's addresses: they must stand in no error and no log
+    engine = sa.create_engine("sqlite://", creator=connect, poolclass=sa.QueuePool, hide_parameters=True)
 
     @sa.event.listens_for(engine, "begin")
     def send_begin(connection: Connection) -> None:
@@ -215,6 +216,7 @@ def _postgresql_engine(url: sa.URL, busy_milliseconds: int) -> sa.Engine:
         return sa.create_engine(
             url,
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={"connect_timeout": 10, "application_name": "nurture", "options": options},
         )
     except ModuleNotFoundError as error:

@@ -64,7 +64,8 @@ def _postgresql_failure(error: sa.exc.DBAPIError, place: str, *, writing: bool) 
     state = getattr(error.orig, "sqlstate", None) or ""
     if state == "25006" and not writing:
         return None
-    if state == "55P03":  # lock_not_available
+    # lock_not_available, deadlock_detected, serialization_failure: somebody else went first
+    if state in ("55P03", "40P01", "40001"):
         return StoreLockedError(f"{place} is locked: another process holds the rows too long. Try again.")
     if state == "53100":  # disk_full
         return StoreFullError(f"no space is left for {place}: free some space on its server. Nothing was changed.")

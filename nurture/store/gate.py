@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -58,6 +59,7 @@ def _consented(today: date) -> sa.ColumnElement[bool]:
     return consent_holds(delivery.c.contact_id, delivery.c.consent_mask, on=today)
 
 
+@lru_cache(maxsize=4)
 def may_leave(today: date) -> sa.ColumnElement[bool]:
     """A condition on ``delivery``: edition, contact, suppression and consent allow it.
 
@@ -73,18 +75,22 @@ def may_leave(today: date) -> sa.ColumnElement[bool]:
     )
 
 
+# Asked for each mail: building the expressions anew would cost more than asking.
+@lru_cache(maxsize=4)
+def _question(today: date) -> sa.Select[bool, bool, bool, bool, bool, bool]:
+    return sa.select(
+        _edition_is_ready().label("ready"),
+        _contact_stays().label("stays"),
+        _contact_in_use().label("in_use"),
+        _address_unchanged().label("unchanged"),
+        _suppressed().label("suppressed"),
+        _consented(today).label("consented"),
+    ).where(delivery.c.id == sa.bindparam("delivery_id"))
+
+
 def refusal(connection: sa.Connection, delivery_id: int, today: date) -> Refusal | None:
     """Why the gate is shut for this delivery; None if it is open."""
-    found = connection.execute(
-        sa.select(
-            _edition_is_ready().label("ready"),
-            _contact_stays().label("stays"),
-            _contact_in_use().label("in_use"),
-            _address_unchanged().label("unchanged"),
-            _suppressed().label("suppressed"),
-            _consented(today).label("consented"),
-        ).where(delivery.c.id == delivery_id)
-    ).one()
+    found = connection.execute(_question(today), {"delivery_id": delivery_id}).one()
     if not found.ready:
         return Refusal(DeliveryState.CANCELED, "the edition was canceled")
     if not found.stays:

@@ -66,9 +66,15 @@ def as_csv(rows):
     return text.getvalue()
 
 
-@pytest.mark.parametrize("options", [{}, {"household": True}, {"clear_empty": True, "replace_tags": True}])
-@settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
-@given(first=st.lists(lines, max_size=4), then=st.lists(lines, min_size=1, max_size=8))
+OPTIONS = ({}, {"household": True}, {"clear_empty": True, "replace_tags": True})
+
+
+@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+@given(
+    options=st.sampled_from(OPTIONS),
+    first=st.lists(lines, max_size=4),
+    then=st.lists(lines, min_size=1, max_size=8),
+)
 def test_importing_twice_equals_importing_once(options, first, then, make_workspace, sqlite_template, desk_on):
     from nurture.store import open_store
 

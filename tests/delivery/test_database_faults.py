@@ -54,7 +54,8 @@ async def test_a_locked_database_loses_no_answer_and_no_body_leaves_meanwhile(
         lock.take()
         locked.set()
 
-    server.on("BODY", Step("250 2.0.0 taken", during=take))
+    # the other connection's answer comes after the lock too, so that none can be settled
+    server.on("BODY", Step("250 2.0.0 taken", during=take), Step("250 2.0.0 taken", wait=locked))
     worker = office.worker()
     delivering = asyncio.create_task(worker.deliver_due())
     await asyncio.to_thread(locked.wait, 30)

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from itertools import product
+from threading import Thread
 
 import pytest
 import sqlalchemy as sa
@@ -316,3 +317,40 @@ def test_a_row_requeued_under_a_canceled_edition_is_canceled(make_outbox: MakeOu
         assert attempts.requeue(connection, claimed, owner="worker-a", now=NOW)
         assert deliveries.cancel_leftovers(connection, mode=Mode.LIVE, now=NOW) == 1
     assert outbox.states == ["canceled"]
+
+
+def test_a_late_refusal_opens_a_finished_edition_again(make_outbox: MakeOutbox) -> None:
+    outbox = make_outbox()
+    claimed, attempt = marked(outbox.store, "zombie")
+    with outbox.store.write() as connection:
+        deliveries.recover(connection, ["zombie"], NOW)
+        assert editions.finish_drained(connection, mode=Mode.LIVE, now=NOW) == 1
+    settle(outbox.store, claimed, attempt, GREYLISTED)
+    (again,) = claim(outbox.store)
+    assert again.attempts == 1
+
+
+def test_nobody_finishes_an_edition_that_is_being_retried(make_outbox: MakeOutbox) -> None:
+    outbox = make_outbox()
+    outbox.set(outbox.delivery_ids[0], state="failed")
+
+    def finish() -> None:
+        with outbox.store.write() as connection:
+            editions.finish_drained(connection, mode=Mode.LIVE, now=NOW)
+
+    finishing = Thread(target=finish)
+    with outbox.store.write() as connection:
+        assert deliveries.retry_failed(connection, outbox.edition_id, NOW) == 1
+        finishing.start()
+        finishing.join(timeout=0.5)  # it waits for us, or has done its harm
+    finishing.join()
+    assert len(claim(outbox.store)) == 1, "a queued mail in a finished edition never leaves"
+
+
+def test_nothing_is_retried_in_a_canceled_edition(make_outbox: MakeOutbox) -> None:
+    outbox = make_outbox()
+    outbox.set(outbox.delivery_ids[0], state="failed")
+    cancel_edition(outbox)
+    with outbox.store.write() as connection:
+        assert deliveries.retry_failed(connection, outbox.edition_id, NOW) == 0
+    assert outbox.states == ["failed"]

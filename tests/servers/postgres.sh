@@ -31,6 +31,7 @@ start)
     [ ${#dir} -le 80 ] || { echo "$0: $dir is too long for a socket" >&2; exit 2; }
     if [ "$(id -u)" -eq 0 ]; then chown postgres "$dir"; fi
     chmod 700 "$dir"
+    as_server test -w "$dir" || { echo "$0: the user postgres cannot get to $dir: give a folder that others may enter" >&2; exit 2; }
     if [ ! -d "$dir/data" ]; then
         as_server "$bin/initdb" -D "$dir/data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 --no-sync >"$dir.log" 2>&1 ||
             { cat "$dir.log" >&2; exit 2; }

@@ -121,14 +121,14 @@ class ScriptedSmtp:
         return [mail.envelope_to for mail in self.mails]
 
     def __enter__(self) -> Self:
-        self._start(self._accept)
+        self._accepting = self._start(self._accept)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._closing = True
         # wakes the accepting thread; closing alone would not
         with socket.create_connection(("127.0.0.1", self.port)):
-            pass
+            self._accepting.join()
         self._listener.close()
         with self._lock:
             for connection in self._open:
@@ -141,10 +141,11 @@ class ScriptedSmtp:
         for thread in self._threads:
             thread.join(timeout=5)
 
-    def _start(self, work: Callable[[], None]) -> None:
+    def _start(self, work: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=work, daemon=True)
         self._threads.append(thread)
         thread.start()
+        return thread
 
     def _accept(self) -> None:
         while True:

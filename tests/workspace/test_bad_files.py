@@ -1,7 +1,5 @@
 """Every kind of broken file: its message, and the place it points to."""
 
-
-
 import os
 from collections.abc import Callable
 from pathlib import Path
