@@ -176,12 +176,14 @@ class _Planner:
             row = plans.create(connection, new, content, now=self.now)
             if row is None and (there := editions.find(connection, new.id, mode=mode)) is not None:
                 row = plans.reopen(connection, there.id, new=new, content=content, now=self.now)
-                if row is None and campaign.kind is CampaignKind.BROADCAST:
+                if row is None:
+                    way_out = "wait a second and send it again"
+                    if campaign.kind is CampaignKind.BROADCAST:
+                        way_out = f"to send it again write `edition: {campaign.edition + 1}` in campaigns/{name}.yaml"
                     raise InputError(
-                        f"{there.public_id} is {there.state} already (planned {there.created_at:%Y-%m-%d %H:%M} UTC); "
-                        f"to send it again write `edition: {campaign.edition + 1}` in campaigns/{name}.yaml"
+                        f"{there.public_id} is {there.state} already "
+                        f"(planned {there.created_at:%Y-%m-%d %H:%M} UTC); {way_out}"
                     )
-                row = row or there
         if row is None:
             raise InputError(f"{new.id} was taken back while it was made; try again")
         return row

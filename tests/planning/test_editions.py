@@ -307,6 +307,9 @@ def test_send_makes_an_edition_now(any_clinic):
     assert str(made) == "partner-news@now-20261125T150005Z"
     assert clinic.edition(str(made)).planned == 2
     assert EditionId.parse(str(made)) == made
+    with pytest.raises(InputError, match="wait a second"):
+        clinic.send_now("partner-news")  # two hands in one second: the other one's edition is not taken for ours
+    assert str(clinic.send_now("partner-news", "2026-11-25T15:00:06")) != str(made)
     with pytest.raises(NotFoundError, match="partner-news"):
         clinic.send_now("partner-new")
 
