@@ -9,7 +9,7 @@ import re
 
 from markdown_it import MarkdownIt
 
-from nurture.composing.compile import Compiled, check_syntax
+from nurture.composing.compiled import Compiled, usage
 from nurture.composing.marks import Marks, Source
 from nurture.composing.styles import inline_fragment
 from nurture.composing.text import html_to_text
@@ -41,7 +41,7 @@ def compile_body(source: Source, css: str) -> tuple[Compiled, Compiled]:
     for part in (inline_fragment(html, css), text):
         jinja, origins = marks.restore(part)
         parts.append(Compiled(jinja, source.file, tuple(origins)))
-        check_syntax(parts[-1])
+        usage(parts[-1])
     return parts[0], parts[1]
 
 

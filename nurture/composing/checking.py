@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from nurture.composing.compile import compile_template
+from nurture.composing.compiled import usage
 from nurture.composing.contrast import weak_contrasts
 from nurture.composing.edition import EditionContent, prepare, prepare_edition
 from nurture.composing.message import Composer
-from nurture.composing.names import used_names
 from nurture.composing.recipient import Recipient
 from nurture.composing.samples import SampleValues, sample_news, sample_readers
 from nurture.errors import ComposeError, Problem, RenderError
@@ -128,7 +128,7 @@ def _render(found: Examination, composer: Composer, groups: list[tuple[str, ...]
 def _unused(content: EditionContent, name: str, campaign: Campaign) -> Iterator[Problem]:
     """What a campaign says and its template never shows."""
     for part in ("html", "text"):
-        names = used_names(content.texts[part])
+        names = usage(content.texts[part]).names
         file = content.texts[part].file
         if campaign.body and "body" not in names:
             yield Problem(file, 0, 0, f"the campaign {name!r} has a body, but this template never shows {{{{ body }}}}")

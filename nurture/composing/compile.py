@@ -10,11 +10,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import nodes
-from jinja2.exceptions import TemplateSyntaxError
 from mjml import mjml2html
 
-from nurture.composing.environment import CompiledText, MailEnvironment, syntax_problem
+from nurture.composing.compiled import Compiled, usage
 from nurture.composing.includes import expand, read_source
 from nurture.composing.lint import Findings, lint
 from nurture.composing.marks import HiddenText, Marks, Origin, Place
@@ -27,15 +25,6 @@ _MOVED = (
     "table rows), so mail programs would show something else than what is written"
 )
 _POSITION = re.compile(r"at position (\d+):(\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """Jinja source, the file it mainly comes from, and where its lines come from."""
-
-    source: str
-    file: str
-    origins: tuple[Origin, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,28 +69,15 @@ def compile_template(root: Path, name: str, *, language: str = "en") -> Compiled
         raise ComposeError([marks.in_text(moved)[0].place.problem(_MOVED)])
     source, origins = marks.restore(html)
     compiled = Compiled(source, file, tuple(origins))
-    check_syntax(compiled)
+    usage(compiled)
     if (folder / f"{name}.txt").exists():
         text = _text_template(root, folder, name)
     else:
         source, origins = marks.restore(marks.tighten(html_to_text(html)))
         text = Compiled(source, file, tuple(origins))
-    check_syntax(text)
+    usage(text)
     source, origins = marks.restore(style_rules(plain))
     return CompiledTemplate(compiled, text, Compiled(source, file, tuple(origins)), images)
-
-
-def parse(compiled: Compiled, environment: MailEnvironment) -> nodes.Template:
-    """The syntax tree of ``compiled``; raises `ComposeError` at the place where it was written."""
-    try:
-        return environment.parse(compiled.source)
-    except TemplateSyntaxError as error:
-        raise ComposeError([syntax_problem(error, compiled.origins, compiled.file)]) from error
-
-
-def check_syntax(compiled: Compiled) -> None:
-    """Raise `ComposeError` where Jinja cannot compile ``compiled``."""
-    CompiledText(compiled.source, MailEnvironment(html=True), file=compiled.file, origins=compiled.origins)
 
 
 def _text_template(root: Path, folder: Path, name: str) -> Compiled:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from nurture.composing.body import compile_body
-from nurture.composing.compile import Compiled, CompiledTemplate, check_syntax, compile_template
+from nurture.composing.compile import CompiledTemplate, compile_template
+from nurture.composing.compiled import Compiled, usage
 from nurture.composing.environment import CompiledText, MailEnvironment
 from nurture.composing.images import MAX_IMAGES, ImageError, read_image
 from nurture.composing.marks import Marks, Origin, Place, Source
-from nurture.composing.names import unknown_names, used_attributes
+from nurture.composing.names import unknown_names
 from nurture.composing.shared import shared_values
 from nurture.composing.styles import inline_fragment
 from nurture.errors import ComposeError, Problem
@@ -121,7 +122,7 @@ def prepare(
     for path, word in template.images.items():
         images.add(path, Place(template.html.file, 0, 0), word=word)
     logo = workspace.settings.brand.logo
-    attributes = used_attributes(template.html)
+    attributes = usage(template.html).attributes
     if logo and "logo" in attributes:
         shared["brand"]["logo"] = images.add(logo, Place("nurture.yaml", 0, 0))
     items = {item.id: _item(item, images if "image" in attributes else None, css) for item in news}
@@ -139,7 +140,7 @@ def _campaign_texts(name: str, campaign: Campaign, lines: Mapping[str, int], css
             source = Source(file, text, lines.get(key, 1))
             Marks().hide(source)  # refuses what does not work in mails
             texts[key] = Compiled(text, file, (Origin(1, file, lines.get(key, 0)),))
-            check_syntax(texts[key])
+            usage(texts[key])
     if campaign.body:
         source = Source(file, campaign.body, lines.get("body", 0) + 1)
         texts["body_html"], texts["body_text"] = compile_body(source, css)

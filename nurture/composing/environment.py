@@ -88,6 +88,10 @@ _METHODS: Mapping[type, frozenset[str]] = {
 }
 
 
+# Jinja's own error, and Python's of the program that Jinja makes: 20 loops in each other, or 1,000 brackets.
+CANNOT_COMPILE = (TemplateSyntaxError, SyntaxError, RecursionError)
+
+
 class MailEnvironment(ImmutableSandboxedEnvironment):
     """Jinja with only what mails need."""
 
@@ -146,7 +150,7 @@ class CompiledText:
     """One compiled Jinja text that renders values and places its errors.
 
     ``file`` and ``origins`` say where its lines come from. Raises `ComposeError`
-    on a syntax error.
+    where Jinja or Python cannot make a program of it.
     """
 
     def __init__(
@@ -161,7 +165,7 @@ class CompiledText:
         self.origins = origins
         try:
             self._template = environment.from_string(source)
-        except TemplateSyntaxError as error:
+        except CANNOT_COMPILE as error:
             raise ComposeError([syntax_problem(error, self.origins, file)]) from error
 
     def render(self, values: dict[str, Any]) -> str:
@@ -188,8 +192,10 @@ class CompiledText:
         return place_of_line(self.origins, line, self.file).problem(str(error) or type(error).__name__)
 
 
-def syntax_problem(error: TemplateSyntaxError, origins: Sequence[Origin], file: str) -> Problem:
-    """A syntax error at the place where the clinic wrote it."""
+def syntax_problem(error: Exception, origins: Sequence[Origin], file: str) -> Problem:
+    """One of `CANNOT_COMPILE` at the place where the clinic wrote it."""
+    if not isinstance(error, TemplateSyntaxError):
+        return Problem(file, 0, 0, "template syntax: statements or brackets are nested too deep")
     return place_of_line(origins, error.lineno, file).problem(f"template syntax: {error.message}")
 
 

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from nurture.address import clean_text
 from nurture.composing import headers
 from nurture.composing.binding import always_shown, bind_shared
-from nurture.composing.compile import Compiled, parse
+from nurture.composing.compiled import Compiled, parse
 from nurture.composing.edition import EditionContent, image_words
 from nurture.composing.environment import CompiledText, MailEnvironment, refuse_empty
 from nurture.composing.gates import Gates

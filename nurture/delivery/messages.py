@@ -18,7 +18,7 @@ from nurture.store.attempts import ClaimedDelivery
 from nurture.store.contacts import PersonRow
 from nurture.store.engine import Connection
 
-EDITIONS_AT_HAND = 4  # composers kept; each holds its edition's images
+EDITIONS_AT_HAND = 16  # composers kept; each holds its edition's images (at most 1 MB)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache, lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,7 +18,7 @@ import sqlalchemy as sa
 from nurture.store import editions, gate
 from nurture.store.gate import Refusal
 from nurture.store.schema import UtcDateTime, attempt, campaign_control, delivery
-from nurture.store.transitions import move
+from nurture.store.transitions import Transition
 from nurture.vocabulary import (
     AttemptOutcome,
     AttemptPhase,
@@ -87,40 +88,28 @@ class AttemptEnd:
     answer: str | None = None  # one line
 
 
-def _begin(
-    connection: sa.Connection,
-    *,
-    delivery_id: int,
-    claim: int,
-    owner: str,
-    sender: str,
-    server: str,
-    now: datetime,
-) -> tuple[int, int]:
-    """Record that a try begins; returns its id and its number (1 is the first)."""
-    last = sa.select(sa.func.coalesce(sa.func.max(attempt.c.number), 0)).where(attempt.c.delivery_id == delivery_id)
-    row = connection.execute(
-        sa.insert(attempt)
-        .values(
-            delivery_id=delivery_id,
-            number=last.scalar_subquery() + 1,
-            claim=claim,
-            owner=owner,
-            sender=sender,
-            server=server,
-            phase=AttemptPhase.CONNECT,
-            started_at=now,
-        )
-        .returning(attempt.c.id, attempt.c.number)
-    ).one()
-    return row.id, row.number
-
-
-def _reach(connection: sa.Connection, attempt_id: int, phase: AttemptPhase) -> None:
-    """Note how far a running try got."""
-    connection.execute(
-        sa.update(attempt).where(attempt.c.id == attempt_id, attempt.c.outcome.is_(None)).values(phase=phase)
+# The statements of each mail are built once: building one costs more than running it.
+_BEGIN = (
+    sa.insert(attempt)
+    .values(
+        number=sa.select(sa.func.coalesce(sa.func.max(attempt.c.number), 0) + 1)
+        .where(attempt.c.delivery_id == sa.bindparam("tried_id"))
+        .scalar_subquery(),
+        phase=AttemptPhase.CONNECT,
     )
+    .returning(attempt.c.id, attempt.c.number)
+)
+_REACH_BODY = (
+    sa.update(attempt)
+    .where(attempt.c.id == sa.bindparam("attempt_id"), attempt.c.outcome.is_(None))
+    .values(phase=AttemptPhase.BODY)
+)
+_NOT_ENDED = attempt.c.outcome.is_(None)
+_GIVEN_UP = attempt.c.outcome.in_([AttemptOutcome.UNCERTAIN, AttemptOutcome.ABANDONED])
+_END, _END_FOR_GOOD = (
+    sa.update(attempt).where(attempt.c.id == sa.bindparam("attempt_id"), replaceable)
+    for replaceable in (_NOT_ENDED, _NOT_ENDED | _GIVEN_UP)
+)
 
 
 def end_try(connection: sa.Connection, attempt_id: int, result: AttemptEnd, now: datetime) -> bool:
@@ -129,20 +118,18 @@ def end_try(connection: sa.Connection, attempt_id: int, result: AttemptEnd, now:
     An answer that was read replaces ``uncertain`` and ``abandoned``, which
     others wrote when they thought this worker dead.
     """
-    replaceable: sa.ColumnElement[bool] = attempt.c.outcome.is_(None)
-    if result.outcome not in (AttemptOutcome.UNCERTAIN, AttemptOutcome.ABANDONED):
-        replaceable |= attempt.c.outcome.in_([AttemptOutcome.UNCERTAIN, AttemptOutcome.ABANDONED])
+    given_up = result.outcome in (AttemptOutcome.UNCERTAIN, AttemptOutcome.ABANDONED)
     ended = connection.execute(
-        sa.update(attempt)
-        .where(attempt.c.id == attempt_id, replaceable)
-        .values(
-            outcome=result.outcome,
-            phase=result.phase,
-            code=result.code,
-            enhanced=result.enhanced,
-            answer=result.answer[:ANSWER_LIMIT] if result.answer else None,
-            ended_at=now,
-        )
+        _END if given_up else _END_FOR_GOOD,
+        {
+            "attempt_id": attempt_id,
+            "outcome": result.outcome,
+            "phase": result.phase,
+            "code": result.code,
+            "enhanced": result.enhanced,
+            "answer": result.answer[:ANSWER_LIMIT] if result.answer else None,
+            "ended_at": now,
+        },
     )
     return ended.rowcount == 1
 
@@ -162,8 +149,28 @@ def outcome_of(connection: sa.Connection, attempt_id: int) -> AttemptOutcome | N
     return AttemptOutcome(found) if found else None
 
 
-def _ours(claimed: ClaimedDelivery, owner: str) -> sa.ColumnElement[bool]:
-    return sa.and_(delivery.c.id == claimed.id, delivery.c.claim == claimed.claim, delivery.c.owner == owner)
+_CLAIMED = (delivery.c.id == sa.bindparam("claimed_id")) & (delivery.c.claim == sa.bindparam("claimed_number"))
+_OURS = _CLAIMED & (delivery.c.owner == sa.bindparam("claimed_by")) & delivery.c.marked_at.is_(None)
+
+
+def _claim_of(claimed: ClaimedDelivery, owner: str) -> dict[str, Any]:
+    return {"claimed_id": claimed.id, "claimed_number": claimed.claim, "claimed_by": owner}
+
+
+_PAUSED = sa.select(
+    sa.exists().where(
+        sa.or_(campaign_control.c.campaign == sa.bindparam("campaign"), campaign_control.c.campaign == "*")
+    )
+)
+_IDENTIFY = (
+    sa.update(delivery)
+    .where(_OURS, delivery.c.state == DeliveryState.SENDING)
+    .values(
+        message_id=sa.func.coalesce(delivery.c.message_id, sa.bindparam("new_message_id")),
+        message_date=sa.func.coalesce(delivery.c.message_date, sa.bindparam("new_message_date", type_=UtcDateTime())),
+    )
+    .returning(delivery.c.message_id, delivery.c.message_date)
+)
 
 
 def begin_attempt(
@@ -186,36 +193,29 @@ def begin_attempt(
     refused = _refuse(connection, claimed, owner=owner, now=now, today=today)
     if refused is not None:
         return refused
-    row = connection.execute(
-        sa.update(delivery)
-        .where(_ours(claimed, owner), delivery.c.state == DeliveryState.SENDING, delivery.c.marked_at.is_(None))
-        .values(
-            message_id=sa.func.coalesce(delivery.c.message_id, message_id),
-            message_date=sa.func.coalesce(delivery.c.message_date, sa.literal(now, UtcDateTime)),
-        )
-        .returning(delivery.c.message_id, delivery.c.message_date)
-    ).one_or_none()
+    identity = {"new_message_id": message_id, "new_message_date": now}
+    row = connection.execute(_IDENTIFY, _claim_of(claimed, owner) | identity).one_or_none()
     if row is None:
         return Refusal(None, "another worker has it")
-    attempt_id, number = _begin(
-        connection,
-        delivery_id=claimed.id,
-        claim=claimed.claim,
-        owner=owner,
-        sender=claimed.sender,
-        server=server,
-        now=now,
-    )
-    return Attempt(attempt_id, number, row.message_id, row.message_date)
+    begun = connection.execute(
+        _BEGIN,
+        {
+            "tried_id": claimed.id,
+            "delivery_id": claimed.id,
+            "claim": claimed.claim,
+            "owner": owner,
+            "sender": claimed.sender,
+            "server": server,
+            "started_at": now,
+        },
+    ).one()
+    return Attempt(begun.id, begun.number, row.message_id, row.message_date)
 
 
 def _refuse(
     connection: sa.Connection, claimed: ClaimedDelivery, *, owner: str, now: datetime, today: date
 ) -> Refusal | None:
-    paused = connection.execute(
-        sa.select(sa.exists().where(campaign_control.c.campaign.in_([claimed.campaign, "*"])))
-    ).scalar_one()
-    if paused:
+    if connection.execute(_PAUSED, {"campaign": claimed.campaign}).scalar_one():
         requeue(connection, claimed, owner=owner, now=now)
         return Refusal(DeliveryState.QUEUED, "the campaign is paused")
     refused = gate.refusal(connection, claimed.id, today)
@@ -226,16 +226,21 @@ def _settle_refusal(
     connection: sa.Connection, claimed: ClaimedDelivery, refused: Refusal, *, owner: str, now: datetime
 ) -> Refusal:
     assert refused.state is not None
-    moved = move(
-        connection,
-        DeliveryState.SENDING,
-        refused.state,
-        now,
-        where=_ours(claimed, owner) & delivery.c.marked_at.is_(None),
-        values={"reason": refused.reason},
-        data={"reason": refused.reason},
-    )
+    transition = _out_of_our_hands(refused.state)
+    ours = _claim_of(claimed, owner) | {"why": refused.reason}
+    moved = transition.run(connection, now, ours, data={"reason": refused.reason})
     return refused if moved else Refusal(None, "another worker has it")
+
+
+_BACK = Transition(DeliveryState.SENDING, DeliveryState.QUEUED, where=_OURS)
+_BACK_UNTIL = Transition(
+    DeliveryState.SENDING, DeliveryState.QUEUED, where=_OURS, values={"next_attempt_at": sa.bindparam("until")}
+)
+
+
+@cache
+def _out_of_our_hands(state: DeliveryState) -> Transition:
+    return Transition(DeliveryState.SENDING, state, where=_OURS, values={"reason": sa.bindparam("why")})
 
 
 def requeue(
@@ -250,14 +255,8 @@ def requeue(
 
     False if it is not ours any more.
     """
-    moved = move(
-        connection,
-        DeliveryState.SENDING,
-        DeliveryState.QUEUED,
-        now,
-        where=_ours(claimed, owner) & delivery.c.marked_at.is_(None),
-        values={"next_attempt_at": until} if until else None,
-    )
+    transition = _BACK_UNTIL if until else _BACK
+    moved = transition.run(connection, now, _claim_of(claimed, owner) | ({"until": until} if until else {}))
     end_open(connection, [row.id for row in moved], AttemptOutcome.ABANDONED, now)
     return bool(moved)
 
@@ -266,16 +265,19 @@ def skip_unrendered(
     connection: sa.Connection, claimed: ClaimedDelivery, *, owner: str, words: str, now: datetime
 ) -> bool:
     """This one mail cannot be composed: skipped, with the template's words in the event."""
-    moved = move(
-        connection,
-        DeliveryState.SENDING,
-        DeliveryState.SKIPPED,
-        now,
-        where=_ours(claimed, owner) & delivery.c.marked_at.is_(None),
-        values={"reason": SkipReason.RENDER_ERROR},
-        data={"reason": SkipReason.RENDER_ERROR, "error": words[:1000]},
-    )
+    ours = _claim_of(claimed, owner) | {"why": SkipReason.RENDER_ERROR}
+    data = {"reason": SkipReason.RENDER_ERROR, "error": words[:1000]}
+    moved = _out_of_our_hands(DeliveryState.SKIPPED).run(connection, now, ours, data=data)
     return bool(moved)
+
+
+@lru_cache(maxsize=4)
+def _mark(today: date) -> sa.Update:
+    return (
+        sa.update(delivery)
+        .where(_OURS, delivery.c.state == DeliveryState.SENDING, gate.may_leave(today))
+        .values(marked_at=sa.bindparam("marked"), values=sa.bindparam("composed"))
+    )
 
 
 def mark(
@@ -294,18 +296,9 @@ def mark(
     them the mail as sent can be composed again. None: the body may go.
     A refusal has settled the delivery and ended the attempt.
     """
-    marked = connection.execute(
-        sa.update(delivery)
-        .where(
-            _ours(claimed, owner),
-            delivery.c.state == DeliveryState.SENDING,
-            delivery.c.marked_at.is_(None),
-            gate.may_leave(today),
-        )
-        .values(marked_at=now, values=dict(values))
-    )
+    marked = connection.execute(_mark(today), _claim_of(claimed, owner) | {"marked": now, "composed": dict(values)})
     if marked.rowcount == 1:
-        _reach(connection, attempt.id, AttemptPhase.BODY)
+        connection.execute(_REACH_BODY, {"attempt_id": attempt.id})
         return None
     refused = gate.refusal(connection, claimed.id, today)
     end = AttemptEnd(AttemptOutcome.REFUSED_AT_MARK, AttemptPhase.DATA, answer=refused.reason if refused else None)
@@ -313,6 +306,16 @@ def mark(
     if refused is None:
         return Refusal(None, "another worker has it")
     return _settle_refusal(connection, claimed, refused, owner=owner, now=now)
+
+
+@cache
+def _settling(expected: DeliveryState, new: DeliveryState, *, counted: bool) -> Transition:
+    values: dict[str, Any] = {"reason": sa.bindparam("why")}
+    if counted:
+        values["attempts"] = delivery.c.attempts + 1
+    if new is DeliveryState.QUEUED:
+        values |= {"next_attempt_at": sa.bindparam("again_at"), "marked_at": None}
+    return Transition(expected, new, where=_CLAIMED, values=values)
 
 
 def settle(
@@ -335,29 +338,28 @@ def settle(
         return False
     new = STATE_AFTER[end.outcome]
     words = " ".join(filter(None, (str(end.code or ""), end.enhanced, end.answer)))[:ANSWER_LIMIT]
-    values: dict[str, Any] = {"reason": None if new is DeliveryState.SENT else words or None}
-    if end.outcome not in UNCOUNTED:
-        values["attempts"] = delivery.c.attempts + 1
-    if new is DeliveryState.QUEUED:
-        values |= {"next_attempt_at": next_attempt_at or now, "marked_at": None}
+    requeued = new is DeliveryState.QUEUED
+    parameters = {
+        "claimed_id": claimed.id,
+        "claimed_number": claimed.claim,
+        "why": None if new is DeliveryState.SENT else words or None,
+        **({"again_at": next_attempt_at or now} if requeued else {}),
+    }
     data = {"attempt": attempt.number, "code": end.code, "enhanced": end.enhanced, "answer": end.answer}
     if next_attempt_at is not None:
         data["next_attempt_at"] = next_attempt_at.isoformat()
     for expected in (DeliveryState.SENDING, DeliveryState.UNCERTAIN):
         if expected is new:
             continue
-        moved = move(
+        moved = _settling(expected, new, counted=end.outcome not in UNCOUNTED).run(
             connection,
-            expected,
-            new,
             now,
-            where=(delivery.c.id == claimed.id) & (delivery.c.claim == claimed.claim),
-            values=values,
+            parameters,
             event=EventKind.RETRIED if end.outcome is AttemptOutcome.RETRY else None,
             data=data,
         )
         if moved:
-            if expected is DeliveryState.UNCERTAIN and new is DeliveryState.QUEUED:
+            if expected is DeliveryState.UNCERTAIN and requeued:
                 editions.wait_again(connection, claimed.edition_id)
             return True
     return False

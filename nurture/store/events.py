@@ -50,6 +50,9 @@ def record(
     return connection.execute(statement).first() is not None
 
 
+_INSERT = sa.insert(event)
+
+
 def record_many(
     connection: sa.Connection,
     kind: EventKind,
@@ -71,4 +74,4 @@ def record_many(
         for delivery in deliveries
     ]
     if rows:
-        connection.execute(sa.insert(event), rows)
+        connection.execute(_INSERT, rows)

@@ -42,12 +42,14 @@ def stop(connection: sa.Connection, mode: Mode, sender: str, *, until: datetime,
     )
 
 
+_CLEAR = sa.delete(sender_state).where(
+    sender_state.c.mode == sa.bindparam("stopped_mode"), sender_state.c.sender == sa.bindparam("stopped_sender")
+)
+
+
 def clear(connection: sa.Connection, mode: Mode, sender: str) -> bool:
     """The server took a mail again; True if the sender had been stopped."""
-    cleared = connection.execute(
-        sa.delete(sender_state).where(sender_state.c.mode == mode, sender_state.c.sender == sender)
-    )
-    return cleared.rowcount > 0
+    return connection.execute(_CLEAR, {"stopped_mode": mode, "stopped_sender": sender}).rowcount > 0
 
 
 def stopped(connection: sa.Connection, mode: Mode, now: datetime) -> tuple[StoppedSender, ...]:

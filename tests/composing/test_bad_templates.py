@@ -43,6 +43,8 @@ def problems(clinic: Clinic) -> list[str]:
         ("{% if contact %}<p>{% endif %}</p>", ":2:52", "its block begins outside (line 2)"),
         ("<p><div>{{ contact.greeting }}</div></p>", ":2:41", "breaks the rules of nesting"),
         ("j2mark7x", ":2:33", "is reserved"),
+        ("{% for n in range(2) %}" * 25 + "x" + "{% endfor %}" * 25, "", "nested too deep"),
+        ("{{ " + "(" * 1000 + "1" + ")" * 1000 + " }}", "", "nested too deep"),
     ],
 )
 def test_problem_inside_a_text(clinic: Clinic, body: str, place: str, words: str) -> None:
