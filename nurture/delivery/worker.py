@@ -157,7 +157,8 @@ class Worker:
             dead = dead_owners(connection, self._store, but=self.owner)
             # nothing is in hand at this moment: a row in our own name is left over
             left = self.owner in deliveries.owners_in_hand(connection)
-            return (*dead, self.owner) if left else dead, deliveries.upkeep_due(connection, mode=mode, now=now)
+            due = deliveries.upkeep_due(connection, mode=mode, now=now) or editions.has_drained(connection, mode=mode)
+            return (*dead, self.owner) if left else dead, due
 
         gone, due = await self._ledger.read(look)
         if not gone and not due:

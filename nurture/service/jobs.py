@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nurture.errors import NurtureError
@@ -39,36 +39,57 @@ INTERVALS = {
 }
 
 
-@asynccontextmanager
-async def recorded(house: House, job: str, owner: str) -> AsyncIterator[None]:
-    """Record one run of a job. An error that an operator can mend becomes an alert; bugs go on up."""
-    await asyncio.to_thread(_started, house, job, owner)
-    error: str | None = None
-    try:
-        yield
-    except NurtureError as mendable:
-        error = str(mendable)
-        log.error("%s: %s", job, error)
-    except Exception as bug:
-        error = f"{type(bug).__name__}: {bug}"
-        raise
-    finally:
-        await asyncio.to_thread(_ended, house, job, owner, error)
+# A run that brings nothing new is recorded this often: the loop wakes every two seconds, and
+# writing each time would wear out the disk of a small machine.
+RECORD_EVERY = timedelta(minutes=1)
 
 
-def _started(house: House, job: str, owner: str) -> None:
-    with house.store.write() as connection:
-        jobs.job_started(connection, job, owner, house.clock.now())
+class JobRecords:
+    """The runs of one loop's jobs in the database, where `nurture status` finds them."""
 
+    def __init__(self, house: House, owner: str) -> None:
+        self._house = house
+        self._owner = owner
+        self._started: dict[str, datetime] = {}  # the last recorded run of each job
+        self._failing: set[str] = set()
 
-def _ended(house: House, job: str, owner: str, error: str | None) -> None:
-    now = house.clock.now()
-    with house.store.write() as connection:
-        jobs.job_ended(connection, job, owner, now, error=error)
+    @asynccontextmanager
+    async def run(self, job: str) -> AsyncIterator[None]:
+        """Record one run. An error that an operator can mend becomes an alert; bugs go on up."""
+        now = self._house.clock.now()
+        due = job not in self._started or not now - RECORD_EVERY < self._started[job] <= now
+        if due:
+            await asyncio.to_thread(self._begin, job, now)
+        error: str | None = None
+        try:
+            yield
+        except NurtureError as mendable:
+            error = str(mendable)
+            log.error("%s: %s", job, error)
+        except Exception as bug:
+            error = f"{type(bug).__name__}: {bug}"
+            raise
+        finally:
+            if due or error is not None or job in self._failing:
+                await asyncio.to_thread(self._end, job, error)
+
+    def _begin(self, job: str, now: datetime) -> None:
+        with self._house.store.write() as connection:
+            jobs.job_started(connection, job, self._owner, now)
+
+    def _end(self, job: str, error: str | None) -> None:
+        now = self._house.clock.now()
+        with self._house.store.write() as connection:
+            jobs.job_ended(connection, job, self._owner, now, error=error)
+            if error is None:
+                alerts.resolve_alert(connection, AlertKind.JOB_FAILED, job, now)
+            else:
+                alerts.raise_alert(connection, AlertKind.JOB_FAILED, job, error, now)
+        self._started[job] = now
         if error is None:
-            alerts.resolve_alert(connection, AlertKind.JOB_FAILED, job, now)
+            self._failing.discard(job)
         else:
-            alerts.raise_alert(connection, AlertKind.JOB_FAILED, job, error, now)
+            self._failing.add(job)
 
 
 def plan(house: House) -> PlanReport:
@@ -83,9 +104,13 @@ def take_over_files(house: House) -> None:
     """Say when the files have problems; the last good set stays at work meanwhile."""
     problems = house.source.problems()
     now = house.clock.now()
+    message = "; ".join(map(str, problems[:5]))
+    with house.store.read() as connection:
+        told = {(alert.kind, alert.subject): alert.message for alert in alerts.open_alerts(connection)}
+    if told.get((AlertKind.BROKEN_FILES, "workspace"), "") == message:
+        return
     with house.store.write() as connection:
         if problems:
-            message = "; ".join(map(str, problems[:5]))
             alerts.raise_alert(connection, AlertKind.BROKEN_FILES, "workspace", message, now)
         else:
             alerts.resolve_alert(connection, AlertKind.BROKEN_FILES, "workspace", now)

@@ -52,12 +52,14 @@ async def run_loop(house: House) -> None:
                 jobs.HOUSEKEEPING: lambda: asyncio.to_thread(jobs.housekeeping, house),
             }
 
+            records = jobs.JobRecords(house, worker.owner)
+
             async def run(job: str) -> None:
                 task = asyncio.current_task()
                 assert task is not None, "the scheduler runs jobs as tasks"
                 running.add(task)
                 try:
-                    async with jobs.recorded(house, job, worker.owner):
+                    async with records.run(job):
                         await work[job]()
                 except NurtureError as error:
                     # the job's end could not be recorded: the database is away; its next run will say so

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from nurture.delivery import control
 from nurture.delivery.connection import Timeouts
 from nurture.errors import SenderError
-from nurture.store import alerts, meta
+from nurture.store import alerts, editions, meta
 from nurture.store.schema import contact, edition, sender_state, suppression
 from nurture.vocabulary import Mode
 from tests.delivery.conftest import Office
@@ -358,6 +358,15 @@ async def test_a_canceled_edition_sends_no_more(office: Office, server: Scripted
     server.on("BODY", Step("250 ok", during=lambda: control.cancel_edition(office.store, outbox.edition_id, now=NOW)))
     await office.deliver()
     assert outbox.states == ["sent", "canceled", "canceled"]
+
+
+async def test_an_edition_whose_last_mails_went_elsewhere_is_finished_without_sending(office: Office) -> None:
+    outbox = office.outbox(recipients=2)
+    for delivery_id in outbox.delivery_ids:
+        outbox.set(delivery_id, state="canceled")
+    await office.deliver()
+    with office.store.read() as connection:
+        assert editions.lock(connection, outbox.edition_id).state == "finished"
 
 
 async def test_at_night_mail_waits_for_the_morning(office: Office, server: ScriptedSmtp) -> None:
