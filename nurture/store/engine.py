@@ -1,10 +1,9 @@
-"""Opening the database: one `Store`, snapshots to read, transactions to write."""
+"""The open database: one `Store`, snapshots to read, transactions to write."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -12,14 +11,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from nurture.clock import Clock, SystemClock
-from nurture.errors import StoreError, StoreFullError, StoreMissingError
+from nurture.errors import StoreError, StoreMissingError
 from nurture.store.failures import translate
-from nurture.store.filesystem import network_file_system, read_mounts
 
-BUSY_TIMEOUT = timedelta(seconds=10)
-
-__all__ = ["BUSY_TIMEOUT", "Connection", "Store", "create_store", "open_store"]
+__all__ = ["Connection", "Store"]
 
 
 class Store:
@@ -27,7 +22,7 @@ class Store:
 
     ``url`` is the address without its password, ``place`` names the database
     for people, ``dialect`` is "sqlite" or "postgresql", ``path`` is the SQLite
-    file (None on PostgreSQL). Use `open_store` or `create_store` to get one.
+    file (None on PostgreSQL). Use `opening.open_store` or `opening.create_store` to get one.
     """
 
     def __init__(self, url: sa.URL, *, path: Path | None, busy_timeout: timedelta) -> None:
@@ -79,99 +74,11 @@ class Store:
             raise known from error
 
 
-def open_store(
-    url: str,
-    *,
-    root: Path,
-    busy_timeout: timedelta = BUSY_TIMEOUT,
-    mounts: Callable[[], str] = read_mounts,
-) -> Store:
-    """Open a database that has the present schema.
-
-    ``url`` is ``sqlite:///PATH`` (relative paths start at ``root``) or
-    ``postgresql+psycopg://...``. Raises `StoreMissingError` if it is not there,
-    `SchemaError` if `nurture db upgrade` is due or a newer nurture made it, and
-    `StoreError` if it cannot be used. ``mounts`` gives the text of /proc/mounts.
-    """
-    from nurture.store.migrate import require_present_schema
-
-    store = _connect(url, root=root, busy_timeout=busy_timeout, mounts=mounts)
-    if store.path is not None and not store.path.exists():
-        raise StoreMissingError(f"{store.place} is not there yet: run `nurture db upgrade` to make it.")
-    try:
-        require_present_schema(store)
-    except BaseException:
-        store.close()
-        raise
-    return store
-
-
-def create_store(
-    url: str,
-    *,
-    root: Path,
-    clock: Clock | None = None,
-    busy_timeout: timedelta = BUSY_TIMEOUT,
-    mounts: Callable[[], str] = read_mounts,
-) -> Store:
-    """Make the database if it is not there, bring its schema up to date, open it.
-
-    The SQLite file gets mode 0600, a new folder 0700. Doing it twice, or two at
-    once, equals once. ``clock`` says when the database was made. Raises
-    `SchemaError` for a newer schema, else as `open_store`.
-    """
-    from nurture.store.migrate import upgrade
-
-    store = _connect(url, root=root, busy_timeout=busy_timeout, mounts=mounts)
-    try:
-        if store.path is not None:
-            _make_private_file(store.path)
-        upgrade(store, now=(clock or SystemClock()).now())
-    except BaseException:
-        store.close()
-        raise
-    return store
-
-
-def _connect(url: str, *, root: Path, busy_timeout: timedelta, mounts: Callable[[], str]) -> Store:
-    try:
-        parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
-        # the text may hold a password, so it is not repeated, nor is the cause
-        raise StoreError("the database address in nurture.yaml is not one, e.g. sqlite:///data/nurture.db") from None
-    if parsed.drivername in ("postgresql", "postgresql+psycopg"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-        return Store(parsed, path=None, busy_timeout=busy_timeout)
-    if parsed.drivername != "sqlite":
-        raise StoreError(f"databases of the kind {parsed.drivername} cannot be used: take sqlite or postgresql+psycopg")
-    if not parsed.database or parsed.database == ":memory:":
-        raise StoreError("a database in memory would lose the history: give a file, e.g. sqlite:///data/nurture.db")
-    path = root / parsed.database
-    kind = network_file_system(path, mounts())
-    if kind is not None:
-        raise StoreError(
-            f"{path} lies on a network or foreign file system ({kind}), where SQLite's locks are not safe. "
-            "Move the database to a local disk, or use PostgreSQL."
-        )
-    return Store(parsed, path=path, busy_timeout=busy_timeout)
-
-
 def _place(url: sa.URL, path: Path | None) -> str:
     if path is not None:
         return f"the database {path}"
     host = f" on {url.host}:{url.port or 5432}" if url.host else ""
     return f"the PostgreSQL database {url.database or ''}{host}"
-
-
-def _make_private_file(path: Path) -> None:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        if not path.is_file():
-            raise StoreError(f"{path} is not a file, so it cannot be the database.") from None
-    except OSError as error:
-        raise StoreFullError(f"the database {path} cannot be made: {error.strerror}.") from error
 
 
 def _sqlite_engine(path: Path, begin: str, busy_milliseconds: int) -> sa.Engine:

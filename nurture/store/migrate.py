@@ -10,16 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from nurture.errors import SchemaError
 from nurture.store import meta
-
-if TYPE_CHECKING:
-    from nurture.store.engine import Store
+from nurture.store.engine import Store
 
 # Every migration in order; a test compares them with the files in versions/.
 VERSIONS = ("0001",)

@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field, JsonValue, PlainValidator, WithJsonSchema
 
 from nurture.vocabulary import CampaignKind, ConsentKind, Intent, Purpose
-from nurture.workspace.conditions import Condition, parse_condition
+from nurture.workspace.condition_parser import parse_condition
+from nurture.workspace.conditions import Condition
 from nurture.workspace.schedule import Schedule, parse_schedule
 from nurture.workspace.settings import Duration, Line, Model, Slug, Window
 

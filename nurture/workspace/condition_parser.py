@@ -44,6 +44,14 @@ class _UnusableError(Exception):
     """The part was noted as a problem; its parent leaves it out."""
 
 
+def parse_condition(value: object) -> Condition:
+    """The tree for what stands in the YAML (plain dicts, lists, scalars).
+
+    Raises `ConditionError` with all problems, each at its path.
+    """
+    return ConditionParser().parse(value)
+
+
 class ConditionParser:
     """Parses one condition and collects its problems."""
 

@@ -164,13 +164,3 @@ def walk(condition: Condition) -> Iterator[Condition]:
             waiting.extend(reversed(node.items))
         elif isinstance(node, Not):
             waiting.append(node.item)
-
-
-def parse_condition(value: object) -> Condition:
-    """The tree for what stands in the YAML (plain dicts, lists, scalars).
-
-    Raises `ConditionError` with all problems, each at its path.
-    """
-    from nurture.workspace.condition_parser import ConditionParser  # it needs the nodes above
-
-    return ConditionParser().parse(value)

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from nurture.errors import FilesError, Problem
-from nurture.workspace.conditions import Condition, ConditionError, Path, parse_condition
+from nurture.workspace.condition_parser import parse_condition
+from nurture.workspace.conditions import Condition, ConditionError, Path
 from nurture.workspace.document import MAX_BYTES, Document, Node, read_document, read_mapping
 from nurture.workspace.suggestions import did_you_mean
 

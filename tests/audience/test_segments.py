@@ -13,7 +13,7 @@ from nurture.store.contacts import stream_people
 from nurture.store.expressions import AttributeForm, ensure_attribute_indices
 from nurture.store.schema import contact
 from nurture.vocabulary import Mode
-from nurture.workspace.conditions import parse_condition
+from nurture.workspace.condition_parser import parse_condition
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 TODAY = date(2026, 11, 25)

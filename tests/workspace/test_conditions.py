@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nurture.vocabulary import Category
+from nurture.workspace.condition_parser import parse_condition
 from nurture.workspace.conditions import (
     All,
     Any_,
@@ -18,7 +19,6 @@ from nurture.workspace.conditions import (
     Not,
     Operator,
     SegmentReference,
-    parse_condition,
     walk,
 )
 from nurture.workspace.dates import RelativeDate, parse_anniversary, parse_date

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nurture.workspace.conditions import parse_condition
+from nurture.workspace.condition_parser import parse_condition
 from nurture.workspace.patients import can_match_past_patients
 
 SEGMENTS = {
