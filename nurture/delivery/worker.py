@@ -67,6 +67,8 @@ class Worker:
         self._shift: Shift | None = None
         self._lines: dict[asyncio.Task[None], Line] = {}
         self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     @property
     def owner(self) -> str:
@@ -76,12 +78,22 @@ class Worker:
     async def deliver_due(self, *, limit: int | None = None) -> DeliverySummary:
         """Deliver what is due, at most ``limit`` mails; returns when nothing is due any more.
 
-        Raises `StoreError` if the database cannot be used; no answer that was
+        A closed worker delivers nothing. Raises `StoreError` if the database cannot be used; no answer that was
         read before is lost by that. Raises `SenderError` if mail is due in
         sandbox mode and the sandbox does not run.
         """
-        if self._shift is not None:
+        if not self._idle.is_set():
             raise RuntimeError("this worker is delivering already")
+        if self._closed:
+            return DeliverySummary()
+        self._idle.clear()
+        try:
+            return await self._deliver(limit)
+        finally:
+            self._shift = None
+            self._idle.set()
+
+    async def _deliver(self, limit: int | None) -> DeliverySummary:
         workspace = self._workspace_of()
         mode = await self._ledger.read(meta.get_mode)
         shift = self._shift = Shift(
@@ -95,12 +107,9 @@ class Worker:
             limit=limit,
             stopping=self._closed,
         )
-        try:
-            await self._renew_if_due()
-            expired = await self._upkeep(mode)
-            await self._send_all(shift)
-        finally:
-            self._shift = None
+        await self._renew_if_due()
+        expired = await self._upkeep(mode)
+        await self._send_all(shift)
         return DeliverySummary(
             sent=shift.counts[DeliveryState.SENT],
             failed=shift.counts[DeliveryState.FAILED],
@@ -131,6 +140,7 @@ class Worker:
             for task in late:
                 task.cancel()
             await asyncio.gather(*lines, return_exceptions=True)
+        await self._idle.wait()  # what is under way still needs the ledger
         try:
             await self._ledger.write(lambda connection: self._give_all_back(connection))
             await asyncio.to_thread(self._owner.resign, self._store, self._clock.now())
@@ -192,6 +202,8 @@ class Worker:
             ]
 
         routes = await self._routes(shift, await self._ledger.read(look))
+        if self._closed:
+            return  # `close` has seen all lines already
         for sender, route in routes.items():
             for _ in range(route.connections):
                 line = Line(shift, sender, route)

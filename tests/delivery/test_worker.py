@@ -1,5 +1,6 @@
 """What the worker does with each thing that a mail server can do."""
 
+import asyncio
 from datetime import timedelta
 from email import message_from_bytes, policy
 
@@ -71,6 +72,23 @@ async def test_a_limit_is_kept(office: Office, server: ScriptedSmtp) -> None:
     assert (await worker.deliver_due(limit=2)).sent == 2
     await worker.close()
     assert sorted(outbox.states) == ["queued"] * 3 + ["sent"] * 2
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 8, 13, 21])
+async def test_it_may_be_closed_at_any_moment(office: Office, server: ScriptedSmtp, steps: int) -> None:
+    """A loop that is stopped in its first second once ended in a traceback."""
+    office.use(server)
+    outbox = office.outbox(recipients=3)
+    worker = office.worker()
+    delivering = asyncio.create_task(worker.deliver_due())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    await worker.close()
+    assert delivering.done() or steps == 0
+    sent = (await delivering).sent
+    assert sorted(outbox.states) == ["queued"] * (3 - sent) + ["sent"] * sent
+    assert len(server.mails) == sent
+    assert (await worker.deliver_due()).sent == 0, "closed for good"
 
 
 async def test_greylisting_is_tried_again_after_the_advised_time(office: Office, server: ScriptedSmtp) -> None:
