@@ -41,13 +41,13 @@ def init(
 
     answers = Answers() if yes or not sys.stdin.isatty() else _ask()
     root = folder.expanduser().absolute()
-    files = init_workspace(root, answers, today=SystemClock().now().date())
+    files = init_workspace(root, answers, now=SystemClock().now())
     create_store(database_url(load_workspace(root).settings, root), root=root).close()
     say(f"Made {root} with {len(files)} files.", style="bold")
     say("Next:")
     say(f"  cd {folder}")
     say("  nurture check            # every file, every template, the next dates")
-    say("  nurture contacts import FILE.csv --dry-run")
+    say("  nurture contacts import partners data/sample/partners.csv")
     say("  nurture preview partner-news")
     say("  nurture run              # all mail goes to the sandbox")
 
@@ -138,8 +138,7 @@ def new_news(
     from nurture.clock import SystemClock
     from nurture.workspace import scaffold
 
-    today = SystemClock().now().date()
-    say(f"Wrote {scaffold.new_news(workspace_folder(), name, today=today, title=title)}")
+    say(f"Wrote {scaffold.new_news(workspace_folder(), name, now=SystemClock().now(), title=title)}")
 
 
 def schema() -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import datetime
 from pathlib import Path
 
 from nurture.errors import InputError, WorkspaceError
 from nurture.vocabulary import CampaignKind
 from nurture.workspace import scaffold_texts
 from nurture.workspace.document import read_mapping
-from nurture.workspace.loader import validate
+from nurture.workspace.loader import load_model, validate
 from nurture.workspace.names import SLUG
 from nurture.workspace.schemas import write_schemas
 from nurture.workspace.settings import Settings
@@ -37,19 +37,23 @@ class Answers:
     address: str = "hello@clinic.example"
 
 
-def init_workspace(root: Path, answers: Answers, *, today: date) -> tuple[Path, ...]:
+def init_workspace(root: Path, answers: Answers, *, now: datetime) -> tuple[Path, ...]:
     """Write a new workspace that works as it is; returns the files, in order.
 
-    ``today`` is the date of its first news item. Raises `InputError` when
+    The clinic's date at the aware instant ``now`` is the date of its first news item. Raises `InputError` when
     something stands in the way, before anything is written, and `FilesError`
     when an answer does not fit.
     """
     if (root / SETTINGS_FILE).exists():
         raise InputError(f"{root} is a workspace already; nothing was written")
+    text = _settings_text(answers)
+    today = validate(read_mapping(text, file=SETTINGS_FILE), Settings).today(now)
     files = {
-        SETTINGS_FILE: _settings_text(answers),
+        SETTINGS_FILE: text,
         "segments/partners.yaml": scaffold_texts.PARTNERS_SEGMENT,
         "campaigns/partner-news.yaml": scaffold_texts.NEWSLETTER,
+        "imports/partners.yaml": scaffold_texts.PARTNERS_IMPORT.format(today=today),
+        "data/sample/partners.csv": scaffold_texts.PARTNERS_SAMPLE,
         f"news/{today}-hello.md": scaffold_texts.NEWS.format(title="Hello from our clinic", date=today),
     }
     contents = {name: text.encode() for name, text in files.items()}
@@ -80,8 +84,12 @@ def new_segment(root: Path, name: str) -> Path:
     return _new(root, "segments", f"{_checked(name)}.yaml", scaffold_texts.SEGMENT)
 
 
-def new_news(root: Path, name: str, *, today: date, title: str | None = None) -> Path:
-    """Write a commented start of ``news/DATE-NAME.md``; raises `InputError` if it is there already."""
+def new_news(root: Path, name: str, *, now: datetime, title: str | None = None) -> Path:
+    """Write a commented start of ``news/DATE-NAME.md``, DATE being the clinic's at the aware instant ``now``.
+
+    Raises `InputError` if it is there already, and `FilesError` if ``nurture.yaml`` has problems.
+    """
+    today = load_model(root / SETTINGS_FILE, Settings, file=SETTINGS_FILE)[0].today(now)
     title = json.dumps(title or name.replace("-", " ").capitalize(), ensure_ascii=False)
     return _new(root, "news", f"{today}-{_checked(name)}.md", scaffold_texts.NEWS.format(title=title, date=today))
 
@@ -105,9 +113,7 @@ def _template_files() -> list[Path]:
 
 def _settings_text(answers: Answers) -> str:
     quoted = {key: json.dumps(value, ensure_ascii=False) for key, value in asdict(answers).items()}
-    text = scaffold_texts.SETTINGS.format(**quoted)
-    validate(read_mapping(text, file=SETTINGS_FILE), Settings)
-    return text
+    return scaffold_texts.SETTINGS.format(**quoted)
 
 
 def _checked(name: str) -> str:

@@ -55,6 +55,34 @@ PARTNERS_SEGMENT = """\
 category: [healthcare_provider, community_agency, private_business, sports_club, school]
 """
 
+PARTNERS_IMPORT = """\
+# yaml-language-server: $schema=../.schemas/import.json
+# Try it with three made-up people: nurture contacts import partners data/sample/partners.csv
+# Your list may have other columns: the field of a contact on the left, the column's header on the right.
+columns:
+  address: Email
+  title: Title
+  first_name: First name
+  last_name: Last name
+  role: Role
+  phone: Phone
+  category: Category                     # several with `;`
+  tags: Tags
+  organization: Organization
+  org.city: City
+consent:                                 # what everybody in the list agreed to, and how you know
+  kind: implied
+  source: Our list of partners
+  date: {today}
+"""
+
+PARTNERS_SAMPLE = """\
+Title,First name,Last name,Role,Email,Phone,Category,Tags,Organization,City
+Dr.,Anna,Lee,Orthopedic surgeon,dr.lee@valley-ortho.example,555-0101,healthcare_provider,refers,Valley Orthopedics,Salem
+,Kim,Ortiz,Owner,kim@gym.example,555-0102,private_business,gym,Northside Gym,Salem
+,Ana,Ruiz,Program director,ana@agency.example,555-0103,community_agency,,Salem Senior Center,Salem
+"""
+
 SEGMENT = """\
 # yaml-language-server: $schema=../.schemas/segment.json
 # A mapping means all of it, a list means any of it. Try it with: nurture segments show NAME

@@ -3,7 +3,7 @@
 import os
 import sys
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -81,7 +81,7 @@ class Clinic:
 def clinic(tmp_path, capsys, monkeypatch):
     """A workspace as `nurture init --yes` makes it, with an empty database."""
     root = tmp_path / "clinic"
-    init_workspace(root, Answers(), today=date(2026, 11, 20))
+    init_workspace(root, Answers(), now=datetime(2026, 11, 20, 20, tzinfo=UTC))
     clinic = Clinic(root, capsys, monkeypatch)
     assert clinic.run("db", "upgrade").code == 0
     return clinic

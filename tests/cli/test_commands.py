@@ -49,6 +49,15 @@ def test_init_makes_a_workspace_that_works(clinic, tmp_path):
     assert "nothing was written" in again.err
 
 
+def test_the_first_steps_of_the_readme_work_as_written(clinic):
+    imported = clinic.run("contacts", "import", "partners", "data/sample/partners.csv", "--yes")
+    assert imported.code == 0, imported
+    assert "Wrote 3 new" in imported.out
+    assert "partner-news@" in clinic.run("plan").said
+    assert clinic.run("preview", "partner-news").code == 0
+    assert "would go to dr.lee@" in clinic.run("why", "dr.lee@valley-ortho.example", "partner-news").said
+
+
 def test_new_files_start_commented_and_valid(clinic):
     for words in (("campaign", "spring"), ("campaign", "once", "--broadcast"), ("segment", "gyms"), ("news", "door")):
         assert clinic.run("new", *words).code == 0

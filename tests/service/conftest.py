@@ -1,7 +1,7 @@
 """A workspace with contacts and one broadcast, on either kind of database, its clock driven."""
 
 import os
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,7 @@ intent: give
 def workspace(tmp_path, database_url) -> Path:
     """The workspace's folder. Its broadcast was loaded the day before it is due."""
     root = tmp_path / "clinic"
-    init_workspace(root, Answers(), today=date(2026, 11, 20))
+    init_workspace(root, Answers(), now=datetime(2026, 11, 20, 20, tzinfo=UTC))
     (root / "campaigns" / "partner-news.yaml").unlink()
     (root / "campaigns" / "moved.yaml").write_text(BROADCAST)
     settings = root / "nurture.yaml"

@@ -1,6 +1,6 @@
 """The runs of the loop's jobs: seen by `nurture status`, and cheap when nothing happens."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -18,7 +18,7 @@ TICK = timedelta(seconds=2)
 
 @pytest.fixture
 def house(tmp_path):
-    init_workspace(tmp_path / "clinic", Answers(), today=date(2026, 11, 20))
+    init_workspace(tmp_path / "clinic", Answers(), now=datetime(2026, 11, 20, 20, tzinfo=UTC))
     with open_house(tmp_path / "clinic", clock=DrivenClock(NOW), create=True) as opened:
         yield opened
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 
 import pytest
 
@@ -29,7 +29,7 @@ b@club.example,Bob,sports_club,implied,2026-09-01,card
 @pytest.fixture
 def root(tmp_path):
     folder = tmp_path / "clinic"
-    init_workspace(folder, Answers(time_zone=ZONE), today=date(2026, 11, 20))
+    init_workspace(folder, Answers(time_zone=ZONE), now=datetime(2026, 11, 20, 20, tzinfo=UTC))
     settings = folder / "nurture.yaml"
     settings.write_text(settings.read_text() + 'window: {hours: {mon-sun: "07:00-21:00"}}\n')
     (folder / "data" / "contacts.csv").write_text(CONTACTS)

@@ -2,7 +2,7 @@
 
 import stat
 import subprocess
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -15,13 +15,14 @@ from nurture.workspace.privacy import check_privacy
 from nurture.workspace.scaffold import Answers, init_workspace, new_campaign, new_news, new_segment
 from nurture.workspace.workspace import load_workspace
 
+NOW = datetime(2026, 12, 2, 4, tzinfo=UTC)  # the second of December in London, still the first in Oregon
 TODAY = date(2026, 12, 1)
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     folder = tmp_path / "clinic"
-    init_workspace(folder, Answers(), today=TODAY)
+    init_workspace(folder, Answers(), now=NOW)
     return folder
 
 
@@ -45,33 +46,33 @@ def test_a_new_workspace_works(root: Path) -> None:
 
 def test_answers_are_written_as_text_whatever_they_hold(tmp_path: Path) -> None:
     answers = Answers(clinic='Smith: "PT" # & Söhne', phone="0100", postal_code="02134")
-    init_workspace(tmp_path, answers, today=TODAY)
+    init_workspace(tmp_path, answers, now=NOW)
     clinic = load_workspace(tmp_path).settings.clinic
     assert (clinic.name, clinic.phone, clinic.address.postal_code) == (answers.clinic, "0100", "02134")
 
 
 def test_an_answer_that_does_not_fit_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(FilesError, match="unknown time zone"):
-        init_workspace(tmp_path / "clinic", Answers(time_zone="Mars/Olympus"), today=TODAY)
+        init_workspace(tmp_path / "clinic", Answers(time_zone="Mars/Olympus"), now=NOW)
     assert not (tmp_path / "clinic").exists()
 
 
 def test_nothing_is_overwritten(root: Path, tmp_path: Path) -> None:
     before = contents(root)
     with pytest.raises(InputError, match="is a workspace already; nothing was written"):
-        init_workspace(root, Answers(clinic="Other"), today=TODAY)
+        init_workspace(root, Answers(clinic="Other"), now=NOW)
     assert contents(root) == before
     other = tmp_path / "other"
     (other / "news").mkdir(parents=True)
     (other / "news" / "2026-12-01-hello.md").symlink_to("nowhere")
     with pytest.raises(InputError, match=r"has news/2026-12-01-hello\.md already; nothing was written"):
-        init_workspace(other, Answers(), today=TODAY)
+        init_workspace(other, Answers(), now=NOW)
     assert not (other / "nurture.yaml").exists()
 
 
 def test_a_git_ignore_that_is_there_keeps_its_lines(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("*.swp")
-    init_workspace(tmp_path, Answers(), today=TODAY)
+    init_workspace(tmp_path, Answers(), now=NOW)
     lines = (tmp_path / ".gitignore").read_text().splitlines()
     assert lines[0] == "*.swp"
     assert "/data/*" in lines
@@ -84,7 +85,7 @@ def test_git_leaves_the_data_out_but_for_the_sample(root: Path) -> None:
     git(root, "init", "-q")
     git(root, "add", ".")
     tracked = git(root, "ls-files", "data").split()
-    assert tracked == ["data/sample/people.csv"]
+    assert tracked == ["data/sample/partners.csv", "data/sample/people.csv"]
     assert check_privacy(root, load_workspace(root).settings) == []
 
 
@@ -92,7 +93,7 @@ def test_new_files_work_as_they_are(root: Path) -> None:
     new_campaign(root, "spring")
     new_campaign(root, "opening", kind=CampaignKind.BROADCAST)
     new_segment(root, "clubs")
-    news = new_news(root, "new-hours", today=TODAY)
+    news = new_news(root, "new-hours", now=NOW)
     workspace = load_workspace(root)
     assert workspace.campaigns["spring"].topic == "spring"
     assert workspace.campaigns["opening"].schedule is None
@@ -113,7 +114,7 @@ def test_a_new_file_needs_a_good_name_and_a_free_place(root: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(WorkspaceError, match="cannot be written"):
-        init_workspace(tmp_path / "file" / "clinic", Answers(), today=TODAY)
+        init_workspace(tmp_path / "file" / "clinic", Answers(), now=NOW)
 
 
 def git(root: Path, *arguments: str) -> str:
