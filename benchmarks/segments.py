@@ -20,7 +20,8 @@ from nurture.store import Store
 from nurture.store.contacts import stream_people
 from nurture.store.expressions import ensure_attribute_indices
 from nurture.vocabulary import Mode
-from nurture.workspace.conditions import Condition, parse_condition
+from nurture.workspace.condition_parser import parse_condition
+from nurture.workspace.conditions import Condition
 from nurture.workspace.workspace import load_workspace
 
 PEOPLE = 1_000_000
