@@ -22,14 +22,17 @@ def _url() -> tuple[str, Path]:
 
 
 @app.command()
-def upgrade() -> None:
+def upgrade(*, as_json: Json = False) -> None:
     """Make the database, or bring its schema up to date."""
     from nurture.store import create_store
 
     url, root = _url()
     store = create_store(url, root=root)
-    say(f"{store.place} is up to date.")
     store.close()
+    if as_json:
+        print_json({"database": store.place})
+    else:
+        say(f"{store.place} is up to date.")
 
 
 @app.command()
@@ -54,7 +57,9 @@ def check(*, as_json: Json = False) -> None:
 
 
 @app.command(epilog="Example: nurture db backup ~/backups/clinic-2026-12-01.db")
-def backup(target: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")]) -> None:
+def backup(
+    target: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")], *, as_json: Json = False
+) -> None:
     """Write a consistent copy of the database while everything goes on."""
     from nurture.store import open_store
     from nurture.store.maintenance import backup as back_up
@@ -62,5 +67,8 @@ def backup(target: Annotated[Path, typer.Argument(help="The file to write; it mu
     url, root = _url()
     store = open_store(url, root=root)
     back_up(store, target)
-    say(f"Wrote {target}.")
     store.close()
+    if as_json:
+        print_json({"database": store.place, "file": target})
+    else:
+        say(f"Wrote {target}.")

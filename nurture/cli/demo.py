@@ -8,9 +8,12 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from nurture.cli.output import on_terminal, say
+from nurture.cli.options import Json
+from nurture.cli.output import on_terminal, print_json, say
 
 if TYPE_CHECKING:
+    from nurture.reports.accounts import Accounts
+    from nurture.service.demo import Moment
     from nurture.service.house import House
 
 
@@ -26,44 +29,82 @@ def demo(
         bool | None,
         typer.Option("--serve/--no-serve", help="Serve the inbox at the end.", show_default="on a terminal"),
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Play a month of the sample clinic: import, plan, send into the sandbox, balance the accounts.
 
     Everything happens in a temporary folder that is gone at the end; no mail leaves this machine.
-    Exit code 0 only if the accounts balance.
+    Exit code 0 only if the accounts balance. With `--json` the results are one object, and nothing is served.
     """
-    from nurture.cli.log import print_deliveries
-    from nurture.cli.review import print_accounts
-    from nurture.reports.log import LogQuery, log_page
-    from nurture.service.counting import count_accounts
     from nurture.service.demo import demo_house
-    from nurture.vocabulary import DeliveryState
 
     if serve is None:
         serve = on_terminal() and os.environ.get("CI", "").lower() not in ("1", "true")
     with demo_house() as clinic:
-        zone = clinic.workspace.settings.zone
-        _heading(f"The sample clinic: {clinic.workspace.settings.clinic.name}")
-        _import(clinic)
-        _heading(f"The plan for {days} days")
-        _plan(clinic, zone, days)
-        _heading("The days go by")
-        _drive(clinic, zone, days)
-        _heading("The delivery log")
-        print_deliveries(log_page(clinic.store, LogQuery(), limit=8).deliveries, zone)
-        skipped = LogQuery(states=(DeliveryState.SKIPPED,))
-        say("... and some who were left out:")
-        print_deliveries(log_page(clinic.store, skipped, limit=6).deliveries, zone)
-        _heading("The accounts")
-        found = count_accounts(clinic)
-        print_accounts(found)
-        if serve:
+        found = _play_silently(clinic, days) if as_json else _play(clinic, days)
+        if serve and not as_json:
             from nurture.cli.sandbox import serve as serve_inbox
 
             _heading("The inbox")
             serve_inbox(clinic.maildir, note="Open it in your browser. Press Ctrl-C to end the demo.")
     if not found.balanced:
         raise typer.Exit(1)
+
+
+def _play(clinic: House, days: int) -> Accounts:
+    from nurture.cli.log import print_deliveries
+    from nurture.cli.review import print_accounts
+    from nurture.reports.log import LogQuery, log_page
+    from nurture.service.counting import count_accounts
+    from nurture.vocabulary import DeliveryState
+
+    zone = clinic.workspace.settings.zone
+    _heading(f"The sample clinic: {clinic.workspace.settings.clinic.name}")
+    _import(clinic)
+    _heading(f"The plan for {days} days")
+    _plan(clinic, zone, days)
+    _heading("The days go by")
+    _drive(clinic, zone, days)
+    _heading("The delivery log")
+    print_deliveries(log_page(clinic.store, LogQuery(), limit=8).deliveries, zone)
+    skipped = LogQuery(states=(DeliveryState.SKIPPED,))
+    say("... and some who were left out:")
+    print_deliveries(log_page(clinic.store, skipped, limit=6).deliveries, zone)
+    _heading("The accounts")
+    found = count_accounts(clinic)
+    print_accounts(found)
+    return found
+
+
+def _play_silently(clinic: House, days: int) -> Accounts:
+    import asyncio
+
+    from nurture.planning.forecast import forecast
+    from nurture.reports.log import LogQuery, log_page
+    from nurture.service.counting import count_accounts
+    from nurture.service.demo import drive, import_sample
+    from nurture.service.jobs import feeds
+
+    async def play() -> list[Moment]:
+        return [moment async for moment in drive(clinic, days=days)]
+
+    imports = dict(import_sample(clinic))
+    feeds(clinic)
+    plan = forecast(clinic.store, clinic.workspace, now=clinic.clock.now(), days=days)
+    moments = asyncio.run(play())
+    found = count_accounts(clinic)
+    print_json(
+        {
+            "clinic": clinic.workspace.settings.clinic.name,
+            "imports": imports,
+            "plan": plan,
+            "moments": moments,
+            "log": log_page(clinic.store, LogQuery(), limit=1000),
+            "balanced": found.balanced,
+            "accounts": found,
+        }
+    )
+    return found
 
 
 def _heading(text: str) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nurture.cli.options import Json, house
-from nurture.cli.output import print_json, say, table
+from nurture.cli.output import print_json, print_json_line, say, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,10 @@ def log(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the newest deliveries."""
+    """Show the newest deliveries.
+
+    With `--follow --json` each happening is one line of JSON.
+    """
     if context.invoked_subcommand is not None:
         return
     from nurture.reports.log import log_page
@@ -54,7 +57,7 @@ def log(
     with house() as clinic:
         query = _query(clinic, campaign, edition, contact, state or [], since, until)
         if csv is not None:
-            _write_csv(clinic, query, csv)
+            _write_csv(clinic, query, csv, as_json=as_json)
         elif follow:
             _follow(clinic, query, as_json=as_json)
         else:
@@ -125,7 +128,7 @@ def _follow(clinic: House, query: LogQuery, *, as_json: bool) -> None:
             for happening in follower.news():
                 event, row = happening.event, happening.delivery
                 if as_json:
-                    print_json(happening)
+                    print_json_line(happening)
                 else:
                     at = f"{event.at.astimezone(zone):%Y-%m-%d %H:%M:%S}"
                     say("  ".join((at, f"{event.kind:<10}", row.edition, row.address or "(erased)", _words(row) or "")))
@@ -135,13 +138,16 @@ def _follow(clinic: House, query: LogQuery, *, as_json: bool) -> None:
         return
 
 
-def _write_csv(clinic: House, query: LogQuery, path: Path) -> None:
+def _write_csv(clinic: House, query: LogQuery, path: Path, *, as_json: bool) -> None:
     from nurture.cli.files import private_file
     from nurture.reports.log import write_log_sheet
 
     with private_file(path) as file:
         count = write_log_sheet(clinic.store, query, file)
-    say(f"Wrote {count} rows to {path}.")
+    if as_json:
+        print_json({"deliveries": count, "file": path})
+    else:
+        say(f"Wrote {count} {'row' if count == 1 else 'rows'} to {path}.")
 
 
 @app.command(epilog="Example: nurture log show 17")

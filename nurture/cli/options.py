@@ -41,7 +41,7 @@ def confirm(question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         warn(f"{question} Nobody is here to answer; say --yes.")
         raise typer.Exit(2)
-    if not typer.confirm(question):
+    if not typer.confirm(question, err=True):  # standard output may be read by a program
         raise typer.Exit(1)
 
 

@@ -88,6 +88,12 @@ def print_json(value: object) -> None:
     sys.stdout.write("\n")
 
 
+def print_json_line(value: object) -> None:
+    """``value`` as JSON in one line, at once: for commands that go on and on."""
+    sys.stdout.write(json.dumps(as_json(value), ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
 def as_json(value: object) -> object:
     """Dataclasses, enums, dates and collections as what JSON knows."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nurture.cli.options import Json, Yes, confirm, house
-from nurture.cli.output import on_terminal, print_json, say, table, warn
+from nurture.cli.output import on_terminal, print_json, print_json_line, say, table, warn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,6 +132,7 @@ def send(campaign: Campaign, *, yes: Yes = False, as_json: Json = False) -> None
     from nurture.service.sending import send_now
 
     with house() as clinic:
+        clinic.workspace.campaign(campaign)  # a wrong name is told before the question
         confirm(f"Make an edition of {campaign} now?", yes=yes)
         done = send_now(clinic, campaign)
     if as_json:
@@ -154,15 +155,20 @@ def run(
     *,
     inbox: Annotated[bool, typer.Option(help="Serve the sandbox's inbox page.")] = True,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+    as_json: Json = False,
 ) -> None:
-    """Plan and deliver until stopped; in the sandbox also serve its inbox."""
+    """Plan and deliver until stopped; in the sandbox also serve its inbox.
+
+    With `--json` the inbox's address and each message of the loop is one line of JSON.
+    """
     import asyncio
     import logging
 
+    from nurture.cli.messages import print_messages
     from nurture.service.loop import run_loop
     from nurture.vocabulary import Mode
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S", force=True)
+    print_messages(as_json=as_json)
     # APScheduler tells of every wake-up; only its troubles matter here.
     logging.getLogger("apscheduler").setLevel(logging.INFO if verbose else logging.WARNING)
     with house() as clinic:
@@ -171,10 +177,16 @@ def run(
             from nurture.sandbox.inbox import serve_inbox
 
             server = serve_inbox(clinic.maildir)
-            say(f"Sandbox inbox: {server.url}")
+            if as_json:
+                print_json_line({"inbox": server.url})
+            else:
+                say(f"Sandbox inbox: {server.url}")
         try:
             asyncio.run(run_loop(clinic))
         finally:
             if server:
                 server.stop()
-    warn("Stopped.")
+    if as_json:
+        print_json_line({"stopped": True})
+    else:
+        warn("Stopped.")

@@ -31,6 +31,7 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new folder.")],
     *,
     yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Start a workspace: settings, a campaign, a segment, a news item, the templates, a database."""
     from nurture.clock import SystemClock
@@ -43,6 +44,9 @@ def init(
     root = folder.expanduser().absolute()
     files = init_workspace(root, answers, now=SystemClock().now())
     create_store(database_url(load_workspace(root).settings, root), root=root).close()
+    if as_json:
+        print_json({"workspace": root, "files": files})
+        return
     say(f"Made {root} with {len(files)} files.", style="bold")
     say("Next:")
     say(f"  cd {folder}")
@@ -104,7 +108,11 @@ def _print_check(report: CheckReport) -> None:
         ],
     )
     campaigns, news, templates = len(report.campaigns), report.news, report.templates
-    say(f"No problems: {campaigns} campaigns, {news} news items, {templates} templates rendered.", style="green")
+    counted = ", ".join(
+        f"{count} {name if count == 1 else f'{name}s'}"
+        for name, count in (("campaign", campaigns), ("news item", news), ("template", templates))
+    )
+    say(f"No problems: {counted} rendered.", style="green")
 
 
 @new.command("campaign", epilog="Example: nurture new campaign spring-letter")
@@ -112,40 +120,57 @@ def new_campaign(
     name: Annotated[str, typer.Argument(help="Small letters, digits and -.")],
     *,
     broadcast: Annotated[bool, typer.Option("--broadcast", help="One that goes once, not a newsletter.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Write campaigns/NAME.yaml."""
     from nurture.vocabulary import CampaignKind
     from nurture.workspace import scaffold
 
     kind = CampaignKind.BROADCAST if broadcast else CampaignKind.NEWSLETTER
-    say(f"Wrote {scaffold.new_campaign(workspace_folder(), name, kind=kind)}")
+    _wrote(scaffold.new_campaign(workspace_folder(), name, kind=kind), as_json=as_json)
 
 
 @new.command("segment", epilog="Example: nurture new segment active-gyms")
-def new_segment(name: Annotated[str, typer.Argument(help="Small letters, digits and -.")]) -> None:
+def new_segment(
+    name: Annotated[str, typer.Argument(help="Small letters, digits and -.")], *, as_json: Json = False
+) -> None:
     """Write segments/NAME.yaml."""
     from nurture.workspace import scaffold
 
-    say(f"Wrote {scaffold.new_segment(workspace_folder(), name)}")
+    _wrote(scaffold.new_segment(workspace_folder(), name), as_json=as_json)
 
 
 @new.command("news", epilog='Example: nurture new news open-house --title "Open house on 12 May"')
 def new_news(
     name: Annotated[str, typer.Argument(help="Small letters, digits and -.")],
     title: Annotated[str | None, typer.Option(help="The headline.")] = None,
+    *,
+    as_json: Json = False,
 ) -> None:
     """Write news/DATE-NAME.md."""
     from nurture.clock import SystemClock
     from nurture.workspace import scaffold
 
-    say(f"Wrote {scaffold.new_news(workspace_folder(), name, now=SystemClock().now(), title=title)}")
+    path = scaffold.new_news(workspace_folder(), name, now=SystemClock().now(), title=title)
+    _wrote(path, as_json=as_json)
 
 
-def schema() -> None:
+def _wrote(path: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"file": path})
+    else:
+        say(f"Wrote {path}")
+
+
+def schema(*, as_json: Json = False) -> None:
     """Write JSON Schemas to .schemas/, so that editors complete and check the YAML files."""
     from nurture.workspace.schemas import write_schemas
 
-    for path in write_schemas(workspace_folder()):
+    paths = write_schemas(workspace_folder())
+    if as_json:
+        print_json({"files": paths})
+        return
+    for path in paths:
         say(f"Wrote {path}")
 
 

@@ -10,21 +10,12 @@ import pytest
 @pytest.fixture
 def sent(clinic):
     """A workspace whose partner news went out to two people (its window is open all week)."""
-    clinic.change("nurture.yaml", "limits:", 'window: {hours: {mon-sun: "07:00-21:00"}}\nlimits:')
-    clinic.change("nurture.yaml", "America/Los_Angeles", _zone_where_it_is_day())
+    clinic.open_all_week()
     clinic.import_contacts()
     ran = clinic.run("send", "partner-news", "--yes", "--json")
     assert ran.code == 0, ran
     clinic.edition = json.loads(ran.out)["account"]["edition"]
     return clinic
-
-
-def _zone_where_it_is_day():
-    """A zone in which it is about noon, whenever the test runs; mail never leaves at night."""
-    from nurture.clock import SystemClock
-
-    hours = 12 - SystemClock().now().hour
-    return f"Etc/GMT{-hours:+d}" if hours else "Etc/GMT"
 
 
 def wait_for_the_next_second():
