@@ -20,9 +20,5 @@ def main() -> None:
     except NurtureError as error:
         print(f"nurture: {error}" if "\n" not in str(error) else str(error), file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) has gone: not our problem, and no traceback.
-        sys.stderr.close()
-        sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from nurture.cli import (
     campaigns,
@@ -23,7 +26,25 @@ from nurture.cli import (
 )
 from nurture.cli.options import choose_workspace
 
+
+class Commands(TyperGroup):
+    """All commands; one whose reader went away (``| head``) is done, and no failure."""
+
+    def invoke(self, ctx: Any) -> object:  # noqa: ANN401 - typer keeps the type of a context to itself
+        """Run the command that was named."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # the interpreter flushes once more when it ends
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit from None
+
+
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,

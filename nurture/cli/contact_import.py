@@ -159,7 +159,8 @@ def categories_named(names: list[str]) -> frozenset[Category]:
 
     for name in names:
         if name not in set(Category):
-            raise InputError(f"there is no category `{name}`{did_you_mean(name, list(Category))}")
+            hint = did_you_mean(name, list(Category)) or f"; there are {', '.join(Category)}"
+            raise InputError(f"there is no category `{name}`{hint}")
     return frozenset(Category(name) for name in names)
 
 

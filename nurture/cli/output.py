@@ -47,7 +47,11 @@ def console() -> Console:
     """Standard output; wide enough in a pipe that no cell is cut."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if on_terminal() else 200, soft_wrap=not on_terminal())
+    class Output(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would exit with 1, which means: found problems
+
+    return Output(highlight=False, width=None if on_terminal() else 200, soft_wrap=not on_terminal())
 
 
 def say(text: RenderableType = "", style: str | None = None) -> None:
@@ -63,23 +67,51 @@ def warn(text: str) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """A table; column names that start with ``>`` are right-aligned. Editions and times are never broken."""
+    """A table; column names that start with ``>`` are right-aligned. Editions and times are never broken.
+
+    Where a terminal is too narrow for its words, each row is a paragraph instead.
+    """
+    cells = [tuple(_cell(value) for value in row) for row in rows]
+    widths = _widths(columns, cells)
+    if on_terminal() and sum(widths) + len(" | ") * len(widths) > console().width:
+        _paragraphs([tuple(name.lstrip(">") for name in columns), *cells])
+        return
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     made = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
+    for place, name in enumerate(columns):
         made.add_column(
             name.lstrip(">"),
             justify="right" if name.startswith(">") else "left",
             overflow="fold",
-            no_wrap=name.lstrip(">") in _WHOLE,
+            # where all cells are single words, other columns make room
+            no_wrap=name.lstrip(">") in _WHOLE or not any(" " in row[place] for row in cells),
         )
-    for row in rows:
+    for row in cells:
         # Text, not str: a contact's name is data, never markup
-        made.add_row(*(Text(_cell(value), style=_STYLES.get(_cell(value), "")) for value in row))
+        made.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
     console().print(made)
+
+
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """What each column needs so that no word is broken."""
+    widths = []
+    for place, name in enumerate(columns):
+        cells = [name.lstrip(">"), *(row[place] for row in rows)]
+        pieces = cells if name.lstrip(">") in _WHOLE else [word for cell in cells for word in cell.split()]
+        widths.append(max(map(len, pieces), default=0))
+    return widths
+
+
+def _paragraphs(rows: Sequence[Sequence[str]]) -> None:
+    import textwrap
+
+    for row in rows:
+        line = "  ".join(filter(None, row))
+        # a row's further lines are set in, so that one sees where the next begins
+        say(textwrap.fill(line, console().width - 1, subsequent_indent="    ", break_on_hyphens=False))
 
 
 def print_json(value: object) -> None:

@@ -88,10 +88,14 @@ def list_suppressed(*, as_json: Json = False) -> None:
 
     with house() as clinic, clinic.store.read() as connection:
         rows = tuple(list_suppressions(connection))
+        zone = clinic.workspace.settings.zone
     if as_json:
         print_json(rows)
     else:
         table(
             ["what", "scope", "reason", "source", "since"],
-            [(row.shown or "(erased)", row.scope, row.reason, row.source, row.created_at) for row in rows],
+            [
+                (row.shown or "(erased)", row.scope, row.reason, row.source, row.created_at.astimezone(zone))
+                for row in rows
+            ],
         )

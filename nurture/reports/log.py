@@ -177,7 +177,9 @@ def edition_id(connection: Connection, name: str, *, mode: Mode) -> int:
 
 def _no_campaign(connection: Connection, mode: Mode, campaign: str) -> str:
     names = ", ".join(store_log.campaigns(connection, mode=mode))
-    return f"there is no edition of {campaign} yet; there are editions of {names or 'no campaign'}"
+    if not names:
+        return f"there is no edition yet, neither of {campaign} nor of another campaign"
+    return f"there is no edition of {campaign} yet; there are editions of {names}"
 
 
 def _contacts(connection: Connection, address: str) -> tuple[int, ...]:
