@@ -179,12 +179,12 @@ def test_a_newer_database(clinic):
 def test_a_locked_database(clinic, monkeypatch):
     from datetime import timedelta
 
-    from nurture.store import engine
+    from nurture.store.opening import open_store
 
     monkeypatch.setattr(
-        engine.open_store,
+        open_store,
         "__kwdefaults__",
-        {**engine.open_store.__kwdefaults__, "busy_timeout": timedelta(seconds=0.2)},
+        {**open_store.__kwdefaults__, "busy_timeout": timedelta(seconds=0.2)},
     )
     database = sqlite3.connect(clinic.root / "data/nurture.db", isolation_level=None)
     database.execute("BEGIN IMMEDIATE")
