@@ -103,6 +103,35 @@ def test_a_mail_that_is_too_large_is_refused(server: SandboxServer, maildir: Pat
     assert entries(maildir) == []
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"x", b".", b"..", b".\r\n..\r\n...", b"a\r\n.\r\nb", b"\r\n\r\n", b"x" * 5000, b"a\r\n" * 3000 + b".b"],
+)
+def test_any_content_is_kept_as_it_came(server: SandboxServer, maildir: Path, content: bytes) -> None:
+    with smtplib.SMTP("127.0.0.1", server.port) as client:
+        client.sendmail("a@clinic.example", ["b@practice.example"], content)
+    (entry,) = entries(maildir)
+    kept = read(maildir, entry).split(b"b@practice.example\r\n", 1)[1]
+    assert kept.removesuffix(b"\r\n") == content.removesuffix(b"\r\n")
+
+
+def test_a_mail_that_ends_in_the_middle_is_not_kept(server: SandboxServer, maildir: Path) -> None:
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(b"EHLO me\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\nhalf\r\n.")
+    send(server.port, mail(2))
+    assert list(message_ids(maildir)) == ["<2@riverbend.example>"]
+
+
+def test_commands_that_were_sent_ahead_are_answered(server: SandboxServer, maildir: Path) -> None:
+    one = b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n%b\r\n.\r\n"
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(b"EHLO me\r\n" + one % b"first" + one % (b"y" * 150_000) + one % b"last" + b"QUIT\r\n")
+        said = connection.makefile("rb").read()
+    assert said.count(b"250 2.0.0 kept") == 2
+    assert said.count(b"552 ") == 1
+    assert len(entries(maildir)) == 2
+
+
 def test_a_maildir_that_cannot_be_written_is_a_temporary_refusal(server: SandboxServer, maildir: Path) -> None:
     (maildir / "tmp").rmdir()
     with pytest.raises(smtplib.SMTPDataError) as refused:
