@@ -18,7 +18,10 @@ def main() -> None:
 
         app(prog_name="nurture")
     except NurtureError as error:
-        print(f"nurture: {error}" if "\n" not in str(error) else str(error), file=sys.stderr)  # noqa: T201
+        from nurture.cli.output import visible
+
+        words = visible(str(error))
+        print(words if "\n" in words else f"nurture: {words}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -1,12 +1,15 @@
 """What commands print: tables and words for people, JSON for programs.
 
 Colours, boxes and progress appear only on a terminal; into a pipe goes plain text.
+Names of files, words of servers and cells of sheets are strangers' words: what could
+steer a terminal, or turn the direction of its lines, is printed as an escape (`visible`).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -34,7 +37,16 @@ _STYLES = {
     "failed": "red",
 }
 
+# C0 but tabs and line ends, DEL, C1 (ECMA-48), line and paragraph separators, direction overrides
+# (Unicode 9, "Trojan Source"), and surrogates: bytes of a file's name that no UTF-8 can hold.
+_STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
 _WHOLE = ("id", "time", "edition", "state", "date", "expires")
+
+
+def visible(text: str) -> str:
+    """``text`` without anything that steers a terminal: such characters are shown by their code."""
+    return _STEERS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def on_terminal() -> bool:
@@ -56,14 +68,14 @@ def console() -> Console:
 
 def say(text: RenderableType = "", style: str | None = None) -> None:
     """One line (or renderable) for people. Plain text is never taken for markup."""
-    console().print(text, style=style, markup=False)
+    console().print(visible(text) if isinstance(text, str) else text, style=style, markup=False)
 
 
 def warn(text: str) -> None:
     """One line on standard error."""
     from rich.console import Console
 
-    Console(stderr=True, highlight=False).print(text, style="yellow", markup=False, soft_wrap=True)
+    Console(stderr=True, highlight=False).print(visible(text), style="yellow", markup=False, soft_wrap=True)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
@@ -71,7 +83,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
 
     Where a terminal is too narrow for its words, each row is a paragraph instead.
     """
-    cells = [tuple(_cell(value) for value in row) for row in rows]
+    cells = [tuple(visible(_cell(value)) for value in row) for row in rows]
     widths = _widths(columns, cells)
     if on_terminal() and sum(widths) + len(" | ") * len(widths) > console().width:
         _paragraphs([tuple(name.lstrip(">") for name in columns), *cells])
@@ -116,13 +128,12 @@ def _paragraphs(rows: Sequence[Sequence[str]]) -> None:
 
 def print_json(value: object) -> None:
     """``value`` as JSON: dataclasses by field, instants in ISO 8601 with their zone."""
-    json.dump(as_json(value), sys.stdout, indent=2, ensure_ascii=False)
-    sys.stdout.write("\n")
+    sys.stdout.write(visible(json.dumps(as_json(value), indent=2, ensure_ascii=False)) + "\n")
 
 
 def print_json_line(value: object) -> None:
     """``value`` as JSON in one line, at once: for commands that go on and on."""
-    sys.stdout.write(json.dumps(as_json(value), ensure_ascii=False) + "\n")
+    sys.stdout.write(visible(json.dumps(as_json(value), ensure_ascii=False)) + "\n")
     sys.stdout.flush()
 
 

@@ -1,5 +1,7 @@
 """Tables on narrow terminals, closed pipes, and times that people can believe."""
 
+import json
+import logging
 import os
 import subprocess
 import sys
@@ -8,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from nurture.cli import output
+from nurture.cli.messages import print_messages
 from nurture.clock import SystemClock
 
 
@@ -68,3 +71,42 @@ def test_suppressions_have_the_clinics_time(clinic):
 def test_names_that_are_none_are_told_with_those_that_are(clinic):
     assert "there is no edition yet" in clinic.run("log", "--campaign", "prtner-news").err
     assert "private_business" in clinic.run("contacts", "list", "--category", "gym").err
+
+
+# an escape sequence, the same by one byte of C1, a bell, a return, a Trojan Source override, rich's markup
+STEERING = "x\x1b[31m\x9b31m\x07\r\u202e[red][/]"
+SEEN = r"x\u001b[31m\u009b31m\u0007\u000d\u202e[red][/]"
+
+
+@pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["words", "json"])
+def test_a_sheets_header_does_not_steer_the_terminal(clinic, as_json):
+    header = STEERING.replace("\r", "")
+    clinic.write("list.csv", f"Email,{header}\nlee@a.example,1\n")
+    ran = clinic.run("contacts", "import", "list.csv", "--category", "school", "--yes", *as_json)
+    assert ran.code == 0, ran
+    assert SEEN.replace(r"\u000d", "") in ran.out
+
+
+@pytest.mark.parametrize("command", ["check", "status", "check --json"])
+def test_a_files_name_does_not_steer_the_terminal(clinic, command):
+    name, seen = STEERING.replace("[/]", ""), SEEN.replace("[/]", "")
+    clinic.write(f"campaigns/{name}.yaml", "a: 1\n")
+    ran = clinic.run(*command.split())
+    assert ran.code == 1
+    assert f"campaigns/{seen}.yaml" in (ran.out + ran.err).replace(r"\r", r"\u000d")
+
+
+def test_a_files_name_that_is_no_text_is_told(clinic):
+    clinic.write("l\udcff.csv", "Email\nlee@a.example\nnobody\n")
+    ran = clinic.run("contacts", "import", "l\udcff.csv", "--category", "school", "--yes", "--max-bad", "90")
+    assert ran.code == 1
+    assert r"l\udcff.csv.rejected.csv" in ran.said
+
+
+def test_log_messages_do_not_steer_the_terminal(capsys):
+    for as_json in (False, True):
+        print_messages(as_json=as_json)
+        logging.getLogger("nurture").info("feed %s", STEERING)
+    shown = capsys.readouterr()
+    assert not set("\x1b\x9b\x07\u202e") & set(shown.out + shown.err)
+    assert json.loads(shown.out)["message"] == f"feed {STEERING}"
