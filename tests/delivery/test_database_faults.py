@@ -114,10 +114,12 @@ async def test_a_locked_database_at_the_mark_sends_nothing_and_puts_the_mail_bac
     office.use(server)
     outbox = office.outbox(recipients=2)
     lock = Lock(office.store)
-    server.on("DATA", Step("354 go ahead", during=lock.take))
+    locked = threading.Event()
+    server.on("DATA", Step("354 go ahead", during=lambda: (lock.take(), locked.set())))
     worker = office.worker()
     delivering = asyncio.create_task(worker.deliver_due())
-    await asyncio.sleep(0.5)
+    await asyncio.to_thread(locked.wait, 30)
+    await asyncio.sleep(0.3)
     assert server.mails == []
     lock.let_go()
     await delivering
