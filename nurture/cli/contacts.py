@@ -237,12 +237,15 @@ def tag(
 
 @app.command(epilog="Example: nurture contacts erase kim@gym.example")
 def erase(who: Who, *, yes: Yes = False, as_json: Json = False) -> None:
-    """Erase one contact: its data goes from every table; counts and a keyed hash stay. Cannot be undone."""
-    from nurture.audience.erasing import erase_contact
+    """Erase one contact: its data goes from every table, from the sandbox and the previews.
+
+    Counts and a keyed hash stay. Cannot be undone.
+    """
+    from nurture.service.erasing import erase as erase_everywhere
 
     with house() as clinic:
         confirm(f"Erase {who}? This cannot be undone.", yes=yes)
-        done = erase_contact(clinic.store, who, now=clinic.clock.now())
+        done = erase_everywhere(clinic, who)
     if as_json:
         print_json(done)
         return

@@ -89,7 +89,7 @@ def preview(
 
     with house() as clinic:
         found = compose_preview(clinic, campaign, address=address)
-        folder = output or clinic.root / "data" / "previews"
+        folder = output or clinic.previews
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     files = {
         "html": found.page.encode(),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -145,7 +145,25 @@ def read(maildir: Path, entry: Entry, *, limit: int = -1) -> bytes:
 def message_ids(maildir: Path) -> Iterator[str]:
     """The Message-ID of each message, with its angle brackets; a message without one gives ``""``."""
     for entry in entries(maildir):
-        start = read(maildir, entry, limit=_HEADER_BYTES)
-        headers = re.split(rb"\r?\n\r?\n", start, maxsplit=1)[0]
-        found = _MESSAGE_ID.search(headers)
-        yield found[1].decode("latin-1").strip() if found else ""
+        yield _message_id(maildir, entry)
+
+
+def _message_id(maildir: Path, entry: Entry) -> str:
+    start = read(maildir, entry, limit=_HEADER_BYTES)
+    headers = re.split(rb"\r?\n\r?\n", start, maxsplit=1)[0]
+    found = _MESSAGE_ID.search(headers)
+    return found[1].decode("latin-1").strip() if found else ""
+
+
+def empty_messages(maildir: Path, wanted: Collection[str]) -> None:
+    """Leave of the messages with these Message-IDs nothing but that: they still count, and tell nothing.
+
+    Each gets a new id, so that no list still shows what was known by the old one.
+    """
+    for entry in entries(maildir) if wanted else ():
+        if (message_id := _message_id(maildir, entry)) in wanted:
+            name = _new_name()
+            draft = maildir / "tmp" / name
+            _write_durably(draft, f"Message-ID: {message_id}\r\nSubject: (erased)\r\n\r\n".encode("latin-1"))
+            draft.rename(entry.path)
+            entry.path.rename(maildir / "new" / name)

@@ -37,6 +37,11 @@ class House:
         """Where the sandbox keeps the mail it took."""
         return self.root / "data" / "sandbox" / "Maildir"
 
+    @property
+    def previews(self) -> Path:
+        """Where previews are written."""
+        return self.root / "data" / "previews"
+
     def mode(self) -> Mode:
         """Where mail goes: to the sandbox, or out."""
         with self.store.read() as connection:

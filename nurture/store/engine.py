@@ -101,6 +101,7 @@ def _sqlite_engine(path: Path, begin: str, busy_milliseconds: int) -> sa.Engine:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA secure_delete = ON")  # who was erased must not stay in free space
             connection.execute(f"PRAGMA query_only = {'OFF' if 'IMMEDIATE' in begin else 'ON'}")
         except BaseException:
             connection.close()

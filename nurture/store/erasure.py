@@ -75,6 +75,12 @@ def _empty_history(connection: Connection, contact_id: int) -> None:
     )
 
 
+def message_ids_to(connection: Connection, contact_id: int) -> frozenset[str]:
+    """The Message-IDs of all mails that were composed for this contact."""
+    query = sa.select(delivery.c.message_id).where(delivery.c.contact_id == contact_id)
+    return frozenset(found for found in connection.scalars(query) if found is not None)
+
+
 def others_with_address(connection: Connection, address_hash: str, contact_id: int) -> int:
     """How many other people, not erased, have the same address."""
     query = sa.select(sa.func.count()).where(

@@ -45,6 +45,17 @@ def backup(store: Store, target: Path) -> None:
         raise
 
 
+def forget_freed(store: Store) -> None:
+    """Empty SQLite's write-ahead file: it still holds what was erased from the tables.
+
+    Somebody who reads at this moment keeps it until the last connection is closed. PostgreSQL's log is its own affair.
+    """
+    if store.path is None:
+        return
+    with closing(sqlite3.connect(f"{store.path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def check(store: Store) -> tuple[str, ...]:
     """What is wrong with the database file, in words; empty if nothing is.
 

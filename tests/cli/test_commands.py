@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from nurture.service.house import open_house
+
 
 @pytest.fixture
 def sent(clinic):
@@ -184,3 +186,24 @@ def test_version(clinic):
 
     assert __version__ in clinic.run("version").out
     assert __version__ in clinic.run("--version").out
+
+
+def test_who_was_erased_stands_nowhere_any_more(sent):
+    """Looked for in the bytes of all files, while a loop keeps the database open."""
+    assert sent.run("preview", "partner-news", "--as", "lee@valley-ortho.example", "--no-open").code == 0
+    (sent.root / "data/contacts.csv").unlink()  # the clinic's own file
+    with open_house(sent.root):
+        ran = sent.run("contacts", "erase", "lee@valley-ortho.example", "--yes")
+        assert ran.code == 0, ran
+        told = {
+            str(path): word
+            for path in (sent.root / "data").rglob("*")
+            if path.is_file() and "sample" not in path.parts
+            for word in (b"lee@valley-ortho.example", b"Maria")
+            if word in path.read_bytes()
+        }
+    assert told == {}
+    assert sent.run("accounts").code == 0
+    mails = sorted(path.read_bytes() for path in (sent.root / "data/sandbox/Maildir/new").iterdir())
+    assert b"Subject: (erased)" in mails[0]
+    assert b"gym@northside.example" in mails[1]

@@ -74,13 +74,19 @@ def test_a_naive_instant_is_refused(store: Store) -> None:
         connection.execute(contact.update().values(updated_at=datetime(2026, 12, 1)))
 
 
-def test_sqlite_runs_with_the_settings_that_survive_a_power_cut(sqlite_store: Store) -> None:
+def test_sqlite_survives_a_power_cut_and_forgets_what_is_deleted(sqlite_store: Store) -> None:
     with sqlite_store.write() as connection:
         settings = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "secure_delete")
         }
-    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 10_000}
+    assert settings == {
+        "journal_mode": "wal",
+        "synchronous": 2,
+        "foreign_keys": 1,
+        "busy_timeout": 10_000,
+        "secure_delete": 1,
+    }
 
 
 def test_the_file_and_its_folder_are_private(tmp_path: Path) -> None:
