@@ -68,14 +68,16 @@ def console() -> Console:
 
 def say(text: RenderableType = "", style: str | None = None) -> None:
     """One line (or renderable) for people. Plain text is never taken for markup."""
-    console().print(visible(text) if isinstance(text, str) else text, style=style, markup=False)
+    console().print(visible(text) if isinstance(text, str) else text, style=style, markup=False, emoji=False)
 
 
 def warn(text: str) -> None:
     """One line on standard error."""
     from rich.console import Console
 
-    Console(stderr=True, highlight=False).print(visible(text), style="yellow", markup=False, soft_wrap=True)
+    Console(stderr=True, highlight=False).print(
+        visible(text), style="yellow", markup=False, emoji=False, soft_wrap=True
+    )
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:

@@ -78,7 +78,8 @@ class ConditionParser:
     def _condition(self, value: object, path: Path) -> Condition:
         self._nodes += 1
         if len(path) > _MAX_DEPTH * 2 or self._nodes > _MAX_NODES:
-            raise self._refuse(path, "the condition is too large; put parts of it into segments")
+            # once, and no further: every part that follows would say the same
+            raise ConditionError((ConditionProblem(path, "the condition is too large; put parts of it into segments"),))
         if isinstance(value, str):
             if not SLUG.fullmatch(value):
                 raise self._refuse(path, f"{value!r} is not the name of a segment (a-z, 0-9 and -)")

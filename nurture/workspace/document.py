@@ -30,6 +30,7 @@ from nurture.errors import FilesError, Problem
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
 MAX_PROBLEMS = 100  # of the form of one file; more would help nobody
+MAX_MESSAGE = 600  # characters
 MAX_VALUES = 50_000  # aliases count with all that they repeat
 
 _NULL = ("", "~", "null", "Null", "NULL")
@@ -102,7 +103,9 @@ class Document:
     def problem(self, path: tuple[str | int, ...], message: str, *, at_key: bool = False) -> Problem:
         """A problem at the value (or the key) of ``path``."""
         node = self.key(path) if at_key else self.node(path)
-        return Problem(self.file, node.line, node.column, message)
+        # it may repeat a value, and a value may be as long as a file
+        shown = message if len(message) <= MAX_MESSAGE else f"{message[:MAX_MESSAGE]}…"
+        return Problem(self.file, node.line, node.column, shown)
 
 
 def read_document(text: str, *, file: str, first_line: int = 1) -> Document:

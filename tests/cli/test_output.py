@@ -73,9 +73,9 @@ def test_names_that_are_none_are_told_with_those_that_are(clinic):
     assert "private_business" in clinic.run("contacts", "list", "--category", "gym").err
 
 
-# an escape sequence, the same by one byte of C1, a bell, a return, a Trojan Source override, rich's markup
-STEERING = "x\x1b[31m\x9b31m\x07\r\u202e[red][/]"
-SEEN = r"x\u001b[31m\u009b31m\u0007\u000d\u202e[red][/]"
+# an escape sequence, the same by one byte of C1, a bell, a return, a Trojan Source override, rich's markup and emoji
+STEERING = "x\x1b[31m\x9b31m\x07\r\u202e[red][/]:smile:"
+SEEN = r"x\u001b[31m\u009b31m\u0007\u000d\u202e[red][/]:smile:"
 
 
 @pytest.mark.parametrize("as_json", [[], ["--json"]], ids=["words", "json"])

@@ -126,8 +126,9 @@ def test_nodes_know_their_place() -> None:
 
 
 def test_a_huge_condition_is_refused() -> None:
-    with pytest.raises(ConditionError, match="too large"):
+    with pytest.raises(ConditionError, match="too large") as raised:
         parse_condition([{"tag": "x"}] * 600)
+    assert len(raised.value.problems) == 1, "told once, not for each of the rest"
     deep: Any = {"tag": "x"}
     for _ in range(45):
         deep = {"not": deep}
