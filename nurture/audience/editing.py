@@ -16,7 +16,8 @@ from nurture.audience.contacts import find_contact
 from nurture.audience.diff import ImportRules, RowKind, consent_row
 from nurture.audience.import_diff import organization_changes
 from nurture.audience.import_passes import ImportPass
-from nurture.audience.import_writer import ImportWriter, address_columns
+from nurture.audience.import_plan import address_columns, contact_write
+from nurture.audience.import_writer import ImportWriter
 from nurture.audience.moved_addresses import carry_suppression
 from nurture.audience.sheet import Row
 from nurture.errors import InputError
@@ -71,7 +72,7 @@ def add_contact(
     country = workspace.settings.clinic.address.country
     rules = ImportRules(household=household, country=country)
     with store.write() as connection:
-        (decided,) = next(ImportPass(connection, reader, rules, key).chunks(_row(fields)))
+        (decided,) = next(ImportPass(connection, reader, rules, key).chunks(_row(fields))).rows
         decision = decided.decision
         if decision.reason:
             raise InputError(f"{address}: {decision.reason}")
@@ -80,10 +81,10 @@ def add_contact(
         if decision.warnings:
             raise InputError(f"{address}: {'; '.join(decision.warnings)}")
         assert decided.candidate is not None, "a row with a decision to write was readable"
-        writer = ImportWriter(connection, key, source=SOURCE, country=country, now=now)
+        writer = ImportWriter(connection, source=SOURCE, now=now)
         organization = decided.candidate.organization
         writer.write_organizations({name_key(organization["name"]): organization} if organization else {})
-        (identifier,) = writer.write([decided])
+        (identifier,) = writer.write([contact_write(decided, country=country)])
         return people_by_id(connection, [identifier])[identifier]
 
 
@@ -216,10 +217,10 @@ def _moved(
     others = [other for other in people_by_address(connection, [address.key]).values() if other.id != person.id]
     if others and not household:
         raise InputError(f"{address.text} is the address of contact {others[0].id} too; if both are right, --household")
-    columns: dict[str, Any] = address_columns(address, key)
+    new_hash = address_hash(address.key, key)
+    columns: dict[str, Any] = address_columns(address, new_hash)
     if address.key != person.address_key:
         columns["household"] = max((other.household + 1 for other in others), default=0)
-        new_hash = address_hash(address.key, key)
         carry_suppression(connection, person.address_hash, new_hash, shown=address.text, source=SOURCE, now=now)
     return columns
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +9,8 @@ from typing import Final
 
 from nurture.audience.columns import Columns
 from nurture.audience.diff import RowKind
-from nurture.audience.import_passes import DecidedRow
+from nurture.audience.import_passes import DecidedChunk, DecidedRow
+from nurture.audience.import_plan import ImportPlan
 from nurture.store import Connection
 from nurture.store.contact_changes import ids_imported_from
 from nurture.store.organizations import OrganizationRow, name_key, organizations_by_name
@@ -35,6 +35,8 @@ class ImportDiff:
     ``notes`` has up to 20 rows of each kind, and those with a warning under
     "warning". ``refusal`` says why nothing may be written, empty if it may.
     ``columns`` is field to header, ``unused_columns`` are read by nobody.
+    ``file_digest`` is that of the file (see `sheet.file_digest`); ``organizations``
+    (by name key) and ``plan`` are what would be written.
     """
 
     rows: int
@@ -54,8 +56,9 @@ class ImportDiff:
     unused_columns: tuple[str, ...]
     headers: tuple[str, ...]
     refusal: str
-    fingerprint: str = field(repr=False)
+    file_digest: str = field(repr=False)
     organizations: Mapping[str, Mapping[str, str]] = field(repr=False)
+    plan: ImportPlan = field(repr=False)
 
     @property
     def in_words(self) -> str:
@@ -76,22 +79,27 @@ class ImportDiff:
 
 
 class DiffBuilder:
-    """Adds up decided rows."""
+    """Adds up decided rows. ``file_digest`` is that of the file, ``country`` the clinic's."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: Columns, *, file_digest: str, country: str) -> None:
         self._columns = columns
+        self._file_digest = file_digest
+        self._plan = ImportPlan(country)
         self._counts: Counter[RowKind] = Counter()
         self._notes: dict[str, list[RowNote]] = {}
         self._organizations: dict[str, dict[str, str]] = {}
         self._warnings = self._suppressed = 0
-        self._digest = hashlib.sha256()
 
-    def add(self, decided: DecidedRow) -> None:
-        """Count one row."""
+    def add(self, chunk: DecidedChunk) -> None:
+        """Count the rows of a chunk and keep what they write."""
+        for row in chunk.rows:
+            self._count(row)
+        self._plan.add(chunk)
+
+    def _count(self, decided: DecidedRow) -> None:
         decision = decided.decision
         self._counts[decision.kind] += 1
         self._suppressed += decided.suppressed
-        self._digest.update(repr((decision.row, decision.kind.value, decision.contact_id, decision.changed)).encode())
         text = decision.reason or ", ".join(decision.changed if decision.kind is RowKind.CHANGED else ())
         self._note(decision.kind, decided, text)
         for warning in decision.warnings:
@@ -104,11 +112,6 @@ class DiffBuilder:
             known = self._organizations.setdefault(name_key(candidate.organization["name"]), {})
             for name, value in candidate.organization.items():
                 known.setdefault(name, value)
-
-    @property
-    def fingerprint(self) -> str:
-        """Equal for equal decisions."""
-        return self._digest.hexdigest()
 
     def finish(
         self, connection: Connection, *, name: str | None, taken: Mapping[int, int], max_bad: float
@@ -134,8 +137,9 @@ class DiffBuilder:
             unused_columns=self._columns.unused,
             headers=self._columns.all_headers,
             refusal=self._refusal(max_bad),
-            fingerprint=self.fingerprint,
+            file_digest=self._file_digest,
             organizations=self._organizations,
+            plan=self._plan,
         )
 
     def _note(self, kind: str, decided: DecidedRow, text: str) -> None:

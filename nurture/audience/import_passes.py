@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -11,12 +11,10 @@ from nurture.address import address_hash
 from nurture.audience.candidates import Candidate, CandidateReader
 from nurture.audience.cells import CellError
 from nurture.audience.diff import Decision, ImportRules, Known, RowKind, candidate_names, decide, names_agree
+from nurture.audience.import_facts import Question, look_up
 from nurture.audience.sheet import Row
 from nurture.store import Connection
-from nurture.store.consents import consents_of
-from nurture.store.contacts import PersonRow, people_by_address, people_by_external_id
-from nurture.store.suppressions import active_by_address
-from nurture.vocabulary import SuppressionReason
+from nurture.store.contacts import PersonRow
 
 CHUNK: Final = 500  # rows; three look-ups each
 
@@ -41,54 +39,62 @@ class DecidedRow:
         return f"{name} <{self.candidate.address.text}>" if name else self.candidate.address.text
 
 
+@dataclass(frozen=True, slots=True)
+class DecidedChunk:
+    """Rows with their decisions, and which answers of the database those rest on (see `import_facts.Facts.digest`)."""
+
+    rows: Sequence[DecidedRow]
+    question: Question
+    digest: int
+
+
 class ImportPass:
-    """Decides all rows of a file. Write each chunk, if at all, before asking for the next."""
+    """Decides all rows of a file; ``key`` is the secret of address hashes."""
 
     def __init__(self, connection: Connection, reader: CandidateReader, rules: ImportRules, key: bytes) -> None:
         self._connection, self._reader, self._rules, self._key = connection, reader, rules, key
-        self.taken: dict[int, int] = {}  # contact id to the row that is this contact; the writer adds new ones
+        self.taken: dict[int, int] = {}  # contact id to the row that is this contact
         self._external_ids: dict[str, int] = {}
         self._households: dict[str, int] = {}  # address key to its next free number
         # address key to "row, accepted, first name, last name" of the file's rows; texts keep it small
         self._seen: dict[str, str] = {}
 
-    def chunks(self, rows: Iterator[Row]) -> Iterator[list[DecidedRow]]:
+    def chunks(self, rows: Iterator[Row]) -> Iterator[DecidedChunk]:
         """The decided rows, in the file's order."""
         while chunk := list(islice(rows, CHUNK)):
             yield self._decide(chunk)
 
-    def _decide(self, rows: Sequence[Row]) -> list[DecidedRow]:
+    def _decide(self, rows: Sequence[Row]) -> DecidedChunk:
         read = [self._read(row) for row in rows]
         candidates = [found for found in read if isinstance(found, Candidate)]
-        hashes = {found.address.key: address_hash(found.address.key, self._key) for found in candidates}
-        by_address = _by_address(people_by_address(self._connection, list(hashes)).values())
-        ids = [str(found.values["external_id"]) for found in candidates if "external_id" in found.values]
-        by_id = {p.external_id: p for p in people_by_external_id(self._connection, ids).values()} if ids else {}
-        people = [person.id for people in by_address.values() for person in people]
-        people += [person.id for person in by_id.values()]
-        consents = consents_of(self._connection, people) if people else {}
-        suppressed = active_by_address(self._connection, list(hashes.values()))
+        question = Question(
+            hashes={key: address_hash(key, self._key) for key in {found.address.key for found in candidates}},
+            external_ids=tuple(
+                str(found.values["external_id"]) for found in candidates if "external_id" in found.values
+            ),
+        )
+        facts = look_up(self._connection, question)
+        digest = facts.digest(self.taken)
         decided = []
         for row, found in zip(rows, read, strict=True):
             if isinstance(found, Decision):
                 decided.append(DecidedRow(row, None, found))
                 continue
-            hashed = hashes[found.address.key]
-            stored = by_address.get(found.address.key, ())
+            hashed = question.hashes[found.address.key]
+            stored = facts.by_address.get(found.address.key, ())
             known = Known(
-                by_external_id=by_id.get(found.values.get("external_id")),
-                # those that the file had already are judged by what the file says of them, so that
-                # it makes no difference whether they are written yet
+                by_external_id=facts.by_external_id.get(found.values.get("external_id")),
+                # those that the file had already are judged by what the file says of them
                 by_address=tuple(person for person in stored if person.id not in self.taken),
-                consents=consents,
+                consents=facts.consents,
                 taken=self.taken,
                 household=self._next_household(found.address.key, stored),
-                erased=suppressed.get(hashed) is SuppressionReason.ERASED,
+                erased=facts.erased(hashed),
             )
             decision = self._repeated(found) or decide(found, known, self._rules)
             self._remember(found, decision)
-            decided.append(DecidedRow(row, found, decision, hashed in suppressed, hashed))
-        return decided
+            decided.append(DecidedRow(row, found, decision, hashed in facts.suppressed, hashed))
+        return DecidedChunk(decided, question, digest)
 
     def _read(self, row: Row) -> Candidate | Decision:
         try:
@@ -136,10 +142,3 @@ class ImportPass:
             self.taken[decision.contact_id] = candidate.row
         if "household" in decision.columns:
             self._households[key] = decision.columns["household"] + 1
-
-
-def _by_address(people: Iterable[PersonRow]) -> dict[str, list[PersonRow]]:
-    found: dict[str, list[PersonRow]] = {}
-    for person in people:
-        found.setdefault(person.address_key or "", []).append(person)
-    return found

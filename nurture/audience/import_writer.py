@@ -1,4 +1,4 @@
-"""Writing decided rows, chunk by chunk, in the caller's transaction."""
+"""Writing what was decided, chunk by chunk, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from nurture.address import Address, address_hash
-from nurture.audience.diff import RowKind, consent_row
+from nurture.audience.diff import consent_row
 from nurture.audience.import_diff import organization_changes
-from nurture.audience.import_passes import DecidedRow
+from nurture.audience.import_plan import ContactWrite
 from nurture.audience.moved_addresses import carry_suppression
 from nurture.store import Connection
 from nurture.store.consents import record_consents
@@ -27,22 +26,11 @@ from nurture.vocabulary import EventKind
 _ORGANIZATIONS_AT_ONCE: Final = 500
 
 
-def address_columns(address: Address, key: bytes) -> dict[str, str]:
-    """The four columns that an address fills."""
-    return {
-        "address": address.text,
-        "address_key": address.key,
-        "address_hash": address_hash(address.key, key),
-        "domain": address.domain,
-    }
-
-
 class ImportWriter:
-    """Writes the chunks of one import; ``source`` names it, ``country`` is the clinic's."""
+    """Writes the chunks of one import; ``source`` names it."""
 
-    def __init__(self, connection: Connection, key: bytes, *, source: str, country: str, now: datetime) -> None:
-        self._connection, self._key = connection, key
-        self._source, self._country, self._now = source, country, now
+    def __init__(self, connection: Connection, *, source: str, now: datetime) -> None:
+        self._connection, self._source, self._now = connection, source, now
         self._organization_ids: dict[str, int] = {}
 
     def write_organizations(self, organizations: Mapping[str, Mapping[str, str]]) -> None:
@@ -58,72 +46,58 @@ class ImportWriter:
             new = [row for key, row in chunk.items() if key not in self._organization_ids]
             self._organization_ids.update(add_organizations(self._connection, new, now=self._now))
 
-    def write(self, rows: Sequence[DecidedRow]) -> dict[int, int]:
-        """Write one chunk; gives back the row numbers of new contacts by id."""
-        changed = {
-            row.decision.contact_id: row
-            for row in rows
-            if row.decision.kind is RowKind.CHANGED and row.decision.contact_id is not None
-        }
-        new = [row for row in rows if row.decision.kind is RowKind.NEW]
+    def write(self, rows: Sequence[ContactWrite]) -> list[int]:
+        """Write one chunk; gives back the ids of its new contacts."""
+        changed = {row.contact_id: row for row in rows if row.contact_id is not None}
+        new = [row for row in rows if row.contact_id is None]
         update_contacts(
             self._connection,
             {identifier: columns for identifier, row in changed.items() if (columns := self._columns(row))},
             now=self._now,
         )
         inserted = insert_contacts(self._connection, [self._columns(row) for row in new], now=self._now)
-        written = dict(changed)
-        for row in new:
-            assert row.candidate is not None, "a new contact comes from a readable row"
-            written[inserted[(row.candidate.address.key, row.decision.columns["household"])]] = row
+        made = {inserted[(row.columns["address_key"], row.columns["household"])]: row for row in new}
+        written = {**changed, **made}
         self._write_sets(written)
         self._write_consents(written)
         for row in changed.values():
-            if row.decision.old_address_hash is not None and row.candidate is not None:
+            if row.old_address_hash is not None:
                 carry_suppression(
                     self._connection,
-                    row.decision.old_address_hash,
-                    address_hash(row.candidate.address.key, self._key),
-                    shown=row.candidate.address.text,
+                    row.old_address_hash,
+                    row.columns["address_hash"],
+                    shown=row.columns["address"],
                     source=self._source,
                     now=self._now,
                 )
-        return {identifier: row.row.number for identifier, row in written.items() if identifier not in changed}
+        return list(made)
 
-    def _columns(self, row: DecidedRow) -> dict[str, Any]:
-        assert row.candidate is not None, "only readable rows are written"
-        columns = dict(row.decision.columns)
-        if row.decision.kind is RowKind.NEW or "address" in columns:
-            columns.update(address_columns(row.candidate.address, self._key))
-        if row.decision.organization is not None:
-            columns["organization_id"] = self._organization_ids[row.decision.organization]
-        return columns
+    def _columns(self, row: ContactWrite) -> Mapping[str, Any]:
+        if row.organization is None:
+            return row.columns
+        return {**row.columns, "organization_id": self._organization_ids[row.organization]}
 
-    def _write_sets(self, written: Mapping[int, DecidedRow]) -> None:
-        decisions = [(identifier, row.decision) for identifier, row in written.items()]
-        add_categories(self._connection, [(i, name) for i, decision in decisions for name in decision.add_categories])
-        add_tags(self._connection, [(i, tag) for i, decision in decisions for tag in decision.add_tags])
-        remove_tags(self._connection, [(i, tag) for i, decision in decisions for tag in decision.remove_tags])
+    def _write_sets(self, written: Mapping[int, ContactWrite]) -> None:
+        add_categories(self._connection, [(i, name) for i, row in written.items() for name in row.categories])
+        add_tags(self._connection, [(i, tag) for i, row in written.items() for tag in row.tags])
+        remove_tags(self._connection, [(i, tag) for i, row in written.items() for tag in row.removed_tags])
+        new: dict[str, Any] = {"source": self._source, "new": True}
         record_contact_events(
             self._connection,
             EventKind.IMPORTED,
             self._now,
             [
-                (i, {"source": self._source, "new": True} if d.kind is RowKind.NEW else
-                 {"source": self._source, "changed": list(d.changed)})
-                for i, d in decisions
-                if d.kind is RowKind.NEW or d.changed
+                (i, new if row.contact_id is None else {"source": self._source, "changed": list(row.changed)})
+                for i, row in written.items()
+                if row.contact_id is None or row.changed
             ],
-        )  # fmt: skip
+        )
 
-    def _write_consents(self, written: Mapping[int, DecidedRow]) -> None:
-        given = [(i, row, row.decision.consent) for i, row in written.items() if row.decision.consent is not None]
+    def _write_consents(self, written: Mapping[int, ContactWrite]) -> None:
+        given = [(i, row, row.consent) for i, row in written.items() if row.consent is not None]
         record_consents(
             self._connection,
-            [
-                consent_row(i, consent, country=self._country_of(row), recorded_at=self._now)
-                for i, row, consent in given
-            ],
+            [consent_row(i, consent, country=row.country, recorded_at=self._now) for i, row, consent in given],
         )
         record_contact_events(
             self._connection,
@@ -131,9 +105,3 @@ class ImportWriter:
             self._now,
             [(i, {"kind": consent.kind, "source": consent.source}) for i, _, consent in given],
         )
-
-    def _country_of(self, row: DecidedRow) -> str:
-        candidate = row.candidate
-        assert candidate is not None, "only readable rows are written"
-        organization = candidate.organization or {}
-        return str(candidate.values.get("country") or organization.get("country") or self._country)

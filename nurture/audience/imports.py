@@ -1,7 +1,9 @@
-"""Importing contacts from a file: first a diff, then the same decisions written in one transaction.
+"""Importing contacts from a file: first a diff, then the very same decisions written in one transaction.
 
-Both passes stream the file and decide row by row in chunks, so memory stays
-flat. The second must come to the same decisions, else nothing is written.
+The diff streams the file and decides row by row in chunks, and keeps what each
+chunk writes. Decisions depend on the file and on what the database says of the
+chunk's people; the transaction that writes looks at both again, chunk by chunk,
+and writes nothing if they changed.
 """
 
 from __future__ import annotations
@@ -15,12 +17,13 @@ from pathlib import Path
 from nurture.audience.address_key import load_address_key
 from nurture.audience.candidates import CandidateReader, GivenConsent, sensitive_fields
 from nurture.audience.columns import Columns, match_columns
-from nurture.audience.diff import ImportRules, RowKind
+from nurture.audience.diff import ImportRules
 from nurture.audience.import_diff import DiffBuilder, ImportDiff
+from nurture.audience.import_facts import look_up
 from nurture.audience.import_passes import ImportPass
 from nurture.audience.import_writer import ImportWriter
 from nurture.audience.private_csv import RowWriter, private_csv
-from nurture.audience.sheet import Row, read_rows
+from nurture.audience.sheet import Row, file_digest, read_rows
 from nurture.errors import ImportRefusedError, InputError, NotFoundError
 from nurture.store import Store
 from nurture.store.contact_changes import archive_contacts
@@ -126,18 +129,17 @@ def diff_import(store: Store, workspace: Workspace, order: ImportOrder, *, now: 
     one that must not be imported at all.
     """
     key = load_address_key(store, workspace.root / "data")
+    rules = _rules(order, workspace.settings)
+    digest = file_digest(order.file)  # before reading: a file that changes meanwhile has another one when it is written
     with _open_file(order, workspace.settings, now) as (columns, reader, rows), store.read() as connection:
-        builder = DiffBuilder(columns)
-        decided = ImportPass(connection, reader, _rules(order, workspace.settings), key)
+        builder = DiffBuilder(columns, file_digest=digest, country=rules.country)
+        decided = ImportPass(connection, reader, rules, key)
         for chunk in decided.chunks(rows):
-            for row in chunk:
-                builder.add(row)
+            builder.add(chunk)
         return builder.finish(connection, name=order.name, taken=decided.taken, max_bad=order.max_bad)
 
 
-def apply_import(
-    store: Store, workspace: Workspace, order: ImportOrder, diff: ImportDiff, *, now: datetime
-) -> ImportResult:
+def apply_import(store: Store, order: ImportOrder, diff: ImportDiff, *, now: datetime) -> ImportResult:
     """Write what ``diff`` said, all or nothing; rows that are not written go to ``FILE.rejected.csv``.
 
     Raises `ImportRefusedError` if too many rows are bad, or if the contacts or
@@ -145,24 +147,19 @@ def apply_import(
     """
     if diff.refusal:
         raise ImportRefusedError(diff.refusal)
-    key = load_address_key(store, workspace.root / "data")
-    rules = _rules(order, workspace.settings)
-    with _open_file(order, workspace.settings, now) as (columns, reader, rows), _rejects(order, diff) as reject:
-        builder = DiffBuilder(columns)
-        with store.write() as connection:
-            writer = ImportWriter(connection, key, source=order.source, country=rules.country, now=now)
-            writer.write_organizations(diff.organizations)
-            decided = ImportPass(connection, reader, rules, key)
-            for chunk in decided.chunks(rows):
-                for row in chunk:
-                    builder.add(row)
-                    if row.decision.kind in (RowKind.REJECTED, RowKind.CONFLICT):
-                        reject([row.row.number, row.decision.reason, *row.row.cells])
-                decided.taken.update(writer.write(chunk))
-            if builder.fingerprint != diff.fingerprint:
-                raise ImportRefusedError("the contacts or the file changed since the diff was shown; import again")
-            absent = diff.absent_ids if order.archive_absent else ()
-            archived = archive_contacts(connection, absent, now=now)
+    if file_digest(order.file) != diff.file_digest:
+        raise ImportRefusedError(f"{order.file} changed since the diff was shown; import again")
+    with _rejects(order, diff) as reject, store.write() as connection:
+        writer = ImportWriter(connection, source=order.source, now=now)
+        writer.write_organizations(diff.organizations)
+        taken: set[int] = set()
+        for chunk in diff.plan:
+            if look_up(connection, chunk.question).digest(taken) != chunk.digest:
+                raise ImportRefusedError("the contacts changed since the diff was shown; import again")
+            for refused in chunk.refused:
+                reject([refused.row, refused.reason, *refused.cells])
+            taken.update(writer.write(chunk.writes), chunk.known)
+        archived = archive_contacts(connection, diff.absent_ids if order.archive_absent else (), now=now)
     path = _rejected_path(order) if diff.rejected or diff.conflicts else None
     return ImportResult(new=diff.new, changed=diff.changed, archived=archived, rejected_file=path)
 
@@ -228,7 +225,7 @@ def _rejected_path(order: ImportOrder) -> Path:
 @contextmanager
 def _rejects(order: ImportOrder, diff: ImportDiff) -> Iterator[RowWriter]:
     if not (diff.rejected or diff.conflicts):
-        yield lambda cells: None  # the fingerprint refuses later if there are some after all
+        yield lambda cells: None
         return
     with private_csv(_rejected_path(order)) as write:
         write(["row", "reason", *diff.headers])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,6 +54,15 @@ def read_rows(
     found = {"utf-8": "utf-8-sig"}.get(encoding, encoding) if encoding else detect_encoding(path)
     with path.open(encoding=found, newline="") as text:
         yield _csv_rows(path, text, delimiter or _detect_delimiter(path, found))
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of the file's bytes; raises `InputError` if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def detect_encoding(path: Path) -> str:

@@ -102,7 +102,7 @@ def _carry_out(clinic: House, order: ImportOrder, *, dry_run: bool, yes: bool, a
     result = None
     if not dry_run and (incomplete or diff.new or diff.changed or (diff.absent_ids and order.archive_absent)):
         confirm("Write this?", yes=yes)
-        result = apply_import(clinic.store, clinic.workspace, order, diff, now=now)
+        result = apply_import(clinic.store, order, diff, now=now)
     if as_json:
         print_json({"diff": _diff_json(diff), "written": result})
     elif result:
@@ -135,7 +135,7 @@ def _diff_json(diff: ImportDiff) -> object:
 
     found = as_json(diff)
     assert isinstance(found, dict), "a dataclass"
-    return {key: value for key, value in found.items() if key not in ("fingerprint", "organizations")}
+    return {key: value for key, value in found.items() if key not in ("file_digest", "organizations", "plan")}
 
 
 def pairs(written: list[str], option: str) -> dict[str, str]:

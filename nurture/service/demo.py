@@ -81,7 +81,7 @@ def import_sample(house: House) -> Iterator[tuple[str, ImportResult]]:
         order = import_order(house.workspace, file, name=name, household=True)
         now = house.clock.now()
         diff = diff_import(house.store, house.workspace, order, now=now)
-        yield name, apply_import(house.store, house.workspace, order, diff, now=now)
+        yield name, apply_import(house.store, order, diff, now=now)
 
 
 async def drive(house: House, *, days: int = DAYS) -> AsyncIterator[Moment]:

@@ -160,7 +160,7 @@ class Desk:
 
     def bring(self, content: str | bytes, *, now: datetime = NOW, **options: Any) -> ImportResult:
         diff = self.diff(content, now=now, **options)
-        return apply_import(self.store, self.workspace, self.order, diff, now=now)
+        return apply_import(self.store, self.order, diff, now=now)
 
     def people(self) -> list[PersonRow]:
         with self.store.read() as connection:

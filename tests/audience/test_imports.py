@@ -321,7 +321,7 @@ def test_a_diff_that_is_out_of_date_writes_nothing(desk):
     desk.bring("email,first name\na@b.example,Bob\n")
     desk.file.write_text("email,first name\na@b.example,Ann\n")
     with pytest.raises(ImportRefusedError, match="changed since the diff"):
-        apply_import(desk.store, desk.workspace, old, diff, now=NOW)
+        apply_import(desk.store, old, diff, now=NOW)
     assert [person.first_name for person in desk.people()] == ["Bob"]
 
 

@@ -49,7 +49,7 @@ def workspace(tmp_path, database_url) -> Path:
     with open_house(root, clock=DrivenClock(BEFORE)) as house:
         order = import_order(house.workspace, contacts, categories=frozenset(["sports_club"]))
         diff = diff_import(house.store, house.workspace, order, now=BEFORE)
-        apply_import(house.store, house.workspace, order, diff, now=BEFORE)
+        apply_import(house.store, order, diff, now=BEFORE)
         jobs.plan(house)
     # nobody's consent is asked here: these tests are about who sends what, not who may
     settings.write_text(settings.read_text().replace("[written, verbal, implied]", "[]"))
