@@ -1,7 +1,7 @@
 """The Jinja sandbox in which everything is rendered.
 
 Strict: an undefined or empty value is an error, never a blank or "None".
-Bounded: what templates could blow up (ranges, repetition, padding) is refused.
+Bounded: what templates could blow up (loops, macros, repetition, padding) is refused, see `bounds`.
 Values are only ever data; nothing that comes from a contact or a feed is
 parsed as a template.
 """
@@ -19,13 +19,14 @@ from urllib.parse import quote
 
 from jinja2 import StrictUndefined, nodes
 from jinja2.exceptions import SecurityError, TemplateError, TemplateSyntaxError
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from nurture.composing.bounds import MAX_TEXT, Bounding, CountingContext, concatenated, counted, join, judge, replace
 from nurture.composing.marks import Origin, place_of_line
 from nurture.errors import ComposeError, Problem, RenderError
 
 MAX_RANGE = 1000
-MAX_TEXT = 2 * 1024 * 1024
 _MAX_PIECES = 100_000
 _FILTERS = [
     "abs",
@@ -79,7 +80,6 @@ _METHODS: Mapping[type, frozenset[str]] = {
             "startswith",
             "endswith",
             "split",
-            "replace",
         ]
     ),
     dict: frozenset(["get", "items", "keys", "values"]),
@@ -95,7 +95,8 @@ CANNOT_COMPILE = (TemplateSyntaxError, SyntaxError, RecursionError)
 class MailEnvironment(ImmutableSandboxedEnvironment):
     """Jinja with only what mails need."""
 
-    intercepted_binops = frozenset(("*", "**", "%"))
+    context_class = CountingContext
+    intercepted_binops = frozenset(("+", "*", "**", "%"))
 
     def __init__(self, *, html: bool, finalize: Callable[[Any], Any] | None = None) -> None:
         super().__init__(
@@ -107,6 +108,7 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
         )
         self.filters = {name: self.filters[name] for name in _FILTERS}
         self.filters.update(date=_date, telephone=_telephone, quoted=_quoted)
+        self.filters.update(counted=counted, concatenated=concatenated, join=join, replace=replace)
         self.globals = {"range": _range}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -126,16 +128,18 @@ class MailEnvironment(ImmutableSandboxedEnvironment):
             )
         return super().is_safe_attribute(obj, attr, value)
 
+    def wrap_str_format(self, value: Any) -> None:
+        """``'{:>1000000000}'.format(1)`` has a width without end: formatting is refused as any other method."""
+
+    def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Count calls: macros may call each other."""
+        if isinstance(context, CountingContext):
+            context.step()
+        return super().call(context, obj, *args, **kwargs)
+
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Bound repetition and powers; refuse ``%`` formatting."""
-        if operator == "%" and isinstance(left, (str, bytes)):
-            raise SecurityError("formatting with % does not work in mails; use filters")
-        if operator == "**" and not (_small(left) and _small(right)):
-            raise SecurityError("this power would be too large")
-        if operator == "*":
-            for sequence, times in ((left, right), (right, left)):
-                if hasattr(sequence, "__len__") and isinstance(times, int) and len(sequence) * times > 10_000:
-                    raise SecurityError("this repetition would be too long")
+        """Operators, judged first."""
+        judge(operator, left, right)
         return super().call_binop(context, operator, left, right)
 
 
@@ -164,7 +168,8 @@ class CompiledText:
         self.file = file
         self.origins = origins
         try:
-            self._template = environment.from_string(source)
+            tree = environment.parse(source) if isinstance(source, str) else source
+            self._template = environment.from_string(Bounding().visit(tree))
         except CANNOT_COMPILE as error:
             raise ComposeError([syntax_problem(error, self.origins, file)]) from error
 
@@ -178,7 +183,7 @@ class CompiledText:
                 raise SecurityError(f"the text is longer than {MAX_TEXT // 1024} kB")
         except RecursionError as error:
             raise RenderError([Problem(self.file, 0, 0, "a macro calls itself without end")]) from error
-        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError, NameError) as error:
             raise RenderError([self._problem(error)]) from error
         return text
 
@@ -197,10 +202,6 @@ def syntax_problem(error: Exception, origins: Sequence[Origin], file: str) -> Pr
     if not isinstance(error, TemplateSyntaxError):
         return Problem(file, 0, 0, "template syntax: statements or brackets are nested too deep")
     return place_of_line(origins, error.lineno, file).problem(f"template syntax: {error.message}")
-
-
-def _small(value: Any) -> bool:
-    return isinstance(value, (int, float)) and abs(value) <= 1000
 
 
 def _range(*arguments: int) -> range:
