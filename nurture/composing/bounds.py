@@ -100,7 +100,8 @@ def join(evaluated: EvalContext, values: Iterable[Any], between: str = "", attri
     """Jinja's ``join``."""
     pieces = list(values)
     _allow(_length(pieces) + len(pieces) * len(str(between)))
-    return do_join(evaluated, pieces, between, attribute)
+    joined: str = do_join(evaluated, pieces, between, attribute)
+    return joined
 
 
 def _length(pieces: list[Any]) -> int:
