@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from nurture.planning.forecast import ForecastEdition
+    from nurture.service.sending import Sent
 
 Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
 
@@ -127,7 +128,7 @@ def preview(
 def send(campaign: Campaign, *, yes: Yes = False, as_json: Json = False) -> None:
     """Make an edition now, whatever the schedule; a running loop delivers it, else this command does.
 
-    Mail still waits for the reader's window, and all gates hold.
+    Mail still waits for the reader's window, and all gates hold. Exit code 1 if a mail server cannot be used.
     """
     from nurture.service.sending import send_now
 
@@ -137,7 +138,13 @@ def send(campaign: Campaign, *, yes: Yes = False, as_json: Json = False) -> None
         done = send_now(clinic, campaign)
     if as_json:
         print_json(done)
-        return
+    else:
+        _print_sent(done)
+    if done.stopped:
+        raise typer.Exit(1)
+
+
+def _print_sent(done: Sent) -> None:
     found = done.account
     if found.reason:
         say(f"{found.edition} is skipped: {found.reason.replace('_', ' ')}.", style="yellow")
@@ -147,6 +154,8 @@ def send(campaign: Campaign, *, yes: Yes = False, as_json: Json = False) -> None
         say("The running loop delivers it.")
     else:
         say(f"{found.sent} sent now, {found.waiting} wait for their time.")
+        for sender in done.stopped:
+            say(f"! sender {sender.sender}: {sender.reason}", style="red")
         if found.waiting:
             say("Keep `nurture run` running, so that they leave.")
 

@@ -6,19 +6,25 @@ import asyncio
 from dataclasses import dataclass
 
 from nurture.delivery.ownership import living
+from nurture.delivery.worker import DeliverySummary
 from nurture.planning.editions import plan_now
 from nurture.reports.accounts import EditionAccount, accounts
 from nurture.service.delivering import open_worker
 from nurture.service.house import House
 from nurture.store import workers
+from nurture.store.senders import StoppedSender
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """An edition made by hand, and where its mails are now. ``by_loop``: a running loop delivers it."""
+    """An edition made by hand, and where its mails are now.
+
+    ``by_loop``: a running loop delivers it. ``stopped``: the senders whose server could not be used.
+    """
 
     account: EditionAccount
     by_loop: bool
+    stopped: tuple[StoppedSender, ...] = ()
 
 
 def send_now(house: House, campaign: str) -> Sent:
@@ -28,15 +34,14 @@ def send_now(house: House, campaign: str) -> Sent:
     """
     edition = plan_now(house.store, house.workspace, campaign, now=house.clock.now(), snapshot=house.snapshot)
     by_loop = _loop_is_alive(house)
-    if not by_loop:
-        asyncio.run(_deliver(house))
+    stopped = () if by_loop else asyncio.run(_deliver(house)).stopped
     found = accounts(house.store, mode=house.mode(), edition=str(edition))
-    return Sent(found.editions[0], by_loop)
+    return Sent(found.editions[0], by_loop, stopped)
 
 
-async def _deliver(house: House) -> None:
+async def _deliver(house: House) -> DeliverySummary:
     async with open_worker(house) as worker:
-        await worker.deliver_due()
+        return await worker.deliver_due()
 
 
 def _loop_is_alive(house: House) -> bool:

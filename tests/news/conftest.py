@@ -1,14 +1,12 @@
-"""A small workspace on the disk, and a server that answers as a feed's server might."""
+"""A small workspace on the disk, and a feed's server."""
 
-import http.server
-import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from nurture.workspace.workspace import Workspace, load_workspace
+from tests.servers.feed_server import FeedServer, serve_feeds
 
 SETTINGS = """
 clinic:
@@ -55,53 +53,7 @@ def load(root: Path) -> Callable[..., Workspace]:
     return load_with
 
 
-Reply = tuple[int, dict[str, str], bytes]
-
-
-@dataclass
-class FeedServer:
-    """Answers each path with what `replies` holds; `requests` has what was asked."""
-
-    port: int = 0
-    replies: dict[str, Reply | Callable[[http.server.BaseHTTPRequestHandler], None]] = field(default_factory=dict)
-    requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)
-
-    def url(self, path: str, *, host: str = "feeds.example") -> str:
-        return f"http://{host}:{self.port}{path}"
-
-
 @pytest.fixture
 def feed_server() -> Iterator[FeedServer]:
-    found = FeedServer()
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            found.requests.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
-            reply = found.replies.get(self.path, (404, {}, b""))
-            if callable(reply):
-                reply(self)
-                return
-            status, headers, body = reply
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            if "Content-Length" not in headers:
-                self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            try:
-                self.wfile.write(body)
-            except (BrokenPipeError, ConnectionResetError):
-                return  # the reader had enough
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    found.port = server.server_address[1]
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield found
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve_feeds() as server:
+        yield server
