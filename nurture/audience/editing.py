@@ -249,4 +249,4 @@ def _write(
     country = country or workspace.settings.clinic.address.country
     record_consents(connection, [consent_row(person.id, given, country=country, recorded_at=now)])
     data = {"kind": given.kind, "source": given.source}
-    contact_changes.record_contact_events(connection, EventKind.CONSENTED, now, [(person.id, data)])
+    contact_changes.record_contact_events(connection, EventKind.CONSENTED, now, [(data, [person.id])])

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
+from nurture.audience.candidates import GivenConsent
 from nurture.audience.diff import consent_row
 from nurture.audience.import_diff import organization_changes
 from nurture.audience.import_plan import ContactWrite
@@ -55,8 +56,8 @@ class ImportWriter:
             {identifier: columns for identifier, row in changed.items() if (columns := self._columns(row))},
             now=self._now,
         )
-        inserted = insert_contacts(self._connection, [self._columns(row) for row in new], now=self._now)
-        made = {inserted[(row.columns["address_key"], row.columns["household"])]: row for row in new}
+        ids = insert_contacts(self._connection, [self._columns(row) for row in new], now=self._now)
+        made = dict(zip(ids, new, strict=True))
         written = {**changed, **made}
         self._write_sets(written)
         self._write_consents(written)
@@ -70,7 +71,7 @@ class ImportWriter:
                     source=self._source,
                     now=self._now,
                 )
-        return list(made)
+        return ids
 
     def _columns(self, row: ContactWrite) -> Mapping[str, Any]:
         if row.organization is None:
@@ -81,27 +82,24 @@ class ImportWriter:
         add_categories(self._connection, [(i, name) for i, row in written.items() for name in row.categories])
         add_tags(self._connection, [(i, tag) for i, row in written.items() for tag in row.tags])
         remove_tags(self._connection, [(i, tag) for i, row in written.items() for tag in row.removed_tags])
-        new: dict[str, Any] = {"source": self._source, "new": True}
-        record_contact_events(
-            self._connection,
-            EventKind.IMPORTED,
-            self._now,
-            [
-                (i, new if row.contact_id is None else {"source": self._source, "changed": list(row.changed)})
-                for i, row in written.items()
-                if row.contact_id is None or row.changed
-            ],
-        )
+        source = self._source
+        imported: dict[tuple[str, ...] | None, list[int]] = {}  # what changed, None for a new contact
+        for identifier, row in written.items():
+            if row.contact_id is None or row.changed:
+                imported.setdefault(None if row.contact_id is None else row.changed, []).append(identifier)
+        events = [
+            ({"source": source, "new": True} if changed is None else {"source": source, "changed": list(changed)}, ids)
+            for changed, ids in imported.items()
+        ]
+        record_contact_events(self._connection, EventKind.IMPORTED, self._now, events)
 
     def _write_consents(self, written: Mapping[int, ContactWrite]) -> None:
-        given = [(i, row, row.consent) for i, row in written.items() if row.consent is not None]
-        record_consents(
-            self._connection,
-            [consent_row(i, consent, country=row.country, recorded_at=self._now) for i, row, consent in given],
-        )
-        record_contact_events(
-            self._connection,
-            EventKind.CONSENTED,
-            self._now,
-            [(i, {"kind": consent.kind, "source": consent.source}) for i, _, consent in given],
-        )
+        given: dict[GivenConsent, list[int]] = {}
+        rows = []
+        for identifier, row in written.items():
+            if row.consent is not None:
+                given.setdefault(row.consent, []).append(identifier)
+                rows.append(consent_row(identifier, row.consent, country=row.country, recorded_at=self._now))
+        record_consents(self._connection, rows)
+        events = [({"kind": consent.kind, "source": consent.source}, ids) for consent, ids in given.items()]
+        record_contact_events(self._connection, EventKind.CONSENTED, self._now, events)

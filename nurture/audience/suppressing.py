@@ -52,7 +52,7 @@ def suppress_by_hand(
         if done and target.scope is SuppressionScope.ADDRESS:
             people = people_by_address(connection, [target.shown.casefold()])
             data = {"reason": reason, "source": source}
-            record_contact_events(connection, EventKind.SUPPRESSED, now, [(identifier, data) for identifier in people])
+            record_contact_events(connection, EventKind.SUPPRESSED, now, [(data, list(people))])
         return done
 
 

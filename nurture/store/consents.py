@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from nurture.store.contact_changes import insert_for_contacts
+from nurture.store.expressions import one_of
 from nurture.store.schema import consent
 from nurture.vocabulary import CONSENT_BITS, ConsentKind
 
@@ -66,7 +68,7 @@ def consents_of(connection: Connection, contact_ids: Sequence[int]) -> dict[int,
     """Every consent ever recorded, oldest first, by contact; who has none is left out."""
     query = (
         sa.select(consent)
-        .where(consent.c.contact_id.in_(contact_ids))
+        .where(one_of(connection, consent.c.contact_id, contact_ids))
         .order_by(consent.c.contact_id, consent.c.obtained_on, consent.c.id)
     )
     found: dict[int, list[ConsentRow]] = {}
@@ -87,18 +89,16 @@ def consents_of(connection: Connection, contact_ids: Sequence[int]) -> dict[int,
 
 def record_consents(connection: Connection, rows: Sequence[ConsentRow]) -> None:
     """Write consents; those whose (contact, kind, source, day) is recorded already stay as they are."""
-    columns = (
-        {
-            "kind_bit": CONSENT_BITS[row.kind],
-            "source": row.source,
-            "obtained_on": row.obtained_on,
-            "expires_on": row.expires_on,
-            "withdrawn_at": row.withdrawn_at,
-            "recorded_at": row.recorded_at,
-        }
-        for row in rows
+    owners: dict[tuple[Any, ...], list[int]] = {}
+    for row in rows:
+        values = (row.kind, row.source, row.obtained_on, row.expires_on, row.withdrawn_at, row.recorded_at)
+        owners.setdefault(values, []).append(row.contact_id)
+    names = ("kind_bit", "source", "obtained_on", "expires_on", "withdrawn_at", "recorded_at")
+    insert_for_contacts(
+        connection,
+        consent,
+        [(dict(zip(names, (CONSENT_BITS[kind], *rest), strict=True)), ids) for (kind, *rest), ids in owners.items()],
     )
-    insert_for_contacts(connection, consent, zip(columns, (row.contact_id for row in rows), strict=True))
 
 
 def withdraw_consents(connection: Connection, contact_id: int, now: datetime) -> int:

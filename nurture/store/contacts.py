@@ -11,6 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from nurture.store.expressions import one_of
 from nurture.store.organizations import OrganizationRow
 from nurture.store.schema import contact, contact_category, contact_tag, organization
 from nurture.vocabulary import Category
@@ -113,12 +114,12 @@ def people_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, Person
 
 def people_by_address(connection: Connection, address_keys: Sequence[str]) -> dict[int, PersonRow]:
     """Everybody who has one of these addresses (households have several), by contact id."""
-    return _find(connection, contact.c.address_key.in_(address_keys))
+    return _find(connection, one_of(connection, contact.c.address_key, address_keys))
 
 
 def people_by_external_id(connection: Connection, external_ids: Sequence[str]) -> dict[int, PersonRow]:
     """Everybody who has one of the clinic's own numbers, by contact id."""
-    return _find(connection, contact.c.external_id.in_(external_ids))
+    return _find(connection, one_of(connection, contact.c.external_id, external_ids))
 
 
 def attribute_names(connection: Connection) -> list[str]:
@@ -136,6 +137,8 @@ def _find(connection: Connection, where: sa.ColumnElement[bool]) -> dict[int, Pe
 
 
 def _people(connection: Connection, rows: Sequence[sa.RowMapping]) -> Iterator[PersonRow]:
+    if not rows:
+        return
     ids = [row["id"] for row in rows]
     categories = _grouped(connection, contact_category.c.contact_id, contact_category.c.category, ids)
     tags = _grouped(connection, contact_tag.c.contact_id, contact_tag.c.tag, ids)
@@ -159,9 +162,9 @@ def _organization(identifier: int | None, values: Mapping[str, Any]) -> Organiza
 
 
 def _grouped(
-    connection: Connection, owner: sa.ColumnElement[int], value: sa.ColumnElement[str], ids: Sequence[int]
+    connection: Connection, owner: sa.Column[int], value: sa.Column[str], ids: Sequence[int]
 ) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
-    for identifier, text in connection.execute(sa.select(owner, value).where(owner.in_(ids))):
+    for identifier, text in connection.execute(sa.select(owner, value).where(one_of(connection, owner, ids))):
         found.setdefault(identifier, []).append(text)
     return found

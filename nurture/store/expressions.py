@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
@@ -49,6 +50,14 @@ class Membership(sa.ColumnElement[bool]):
 def _membership(element: Membership, compiler: SQLCompiler, **options: object) -> str:
     inner = element.by_in if compiler.dialect.name == "sqlite" else element.by_exists
     return f"({compiler.process(inner, **options)})"
+
+
+def one_of(connection: sa.Connection, column: sa.Column[Any], values: Collection[str | int]) -> sa.ColumnElement[bool]:
+    """``column IN values``, all in one parameter: IN with thousands takes longer to write than to run."""
+    if connection.dialect.name == "sqlite":
+        listed = sa.func.json_each(sa.bindparam(None, json.dumps(list(values)))).table_valued("value")
+        return column.in_(sa.select(listed.c.value))
+    return column == sa.any_(sa.bindparam(None, list(values), sa.ARRAY(column.type)))
 
 
 class AttributeText(sa.ColumnElement[Any]):

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from nurture.store.expressions import one_of
 from nurture.store.schema import organization
 
 
@@ -41,7 +42,7 @@ def name_key(name: str) -> str:
 
 def organizations_by_name(connection: Connection, name_keys: Sequence[str]) -> dict[str, OrganizationRow]:
     """The organizations with these keys (see `name_key`), by key."""
-    rows = connection.execute(sa.select(organization).where(organization.c.name_key.in_(name_keys)))
+    rows = connection.execute(sa.select(organization).where(one_of(connection, organization.c.name_key, name_keys)))
     return {row["name_key"]: OrganizationRow(**row) for row in rows.mappings()}
 
 
@@ -59,7 +60,9 @@ def add_organizations(connection: Connection, rows: Iterable[Mapping[str, Any]],
     new = [{**empty, "attributes": {}, **columns} for key, columns in values.items() if key not in known]
     if new:
         connection.execute(sa.insert(organization), new)
-    found = sa.select(organization.c.name_key, organization.c.id).where(organization.c.name_key.in_(list(values)))
+    found = sa.select(organization.c.name_key, organization.c.id).where(
+        one_of(connection, organization.c.name_key, values)
+    )
     return {row.name_key: row.id for row in connection.execute(found)}
 
 

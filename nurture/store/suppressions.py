@@ -14,6 +14,7 @@ from typing import Protocol
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from nurture.store.expressions import one_of
 from nurture.store.inserting import insert
 from nurture.store.schema import suppression
 from nurture.vocabulary import SuppressionReason, SuppressionScope
@@ -124,7 +125,7 @@ def active_by_address(connection: Connection, address_hashes: Sequence[str]) -> 
     """Why these addresses themselves are suppressed, by hash; the others are left out."""
     query = sa.select(suppression.c.key, suppression.c.reason).where(
         suppression.c.scope == SuppressionScope.ADDRESS,
-        suppression.c.key.in_(address_hashes),
+        one_of(connection, suppression.c.key, address_hashes),
         suppression.c.lifted_at.is_(None),
     )
     return {row.key: SuppressionReason(row.reason) for row in connection.execute(query)}
