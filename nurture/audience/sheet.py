@@ -16,6 +16,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Final, TextIO
 
+from nurture.audience.workbook_size import check_workbook
 from nurture.errors import InputError
 
 Cell = str | int | float | bool | date | None
@@ -124,11 +125,11 @@ def _csv_rows(path: Path, text: TextIO, delimiter: str) -> Iterator[Row]:
                 f"{path}: after line {line} there are bytes that are no text in {text.encoding}; "
                 "save the file as CSV UTF-8"
             ) from error
-        if any(len(cell) > _MAX_CELL for cell in cells):
+        if max(map(len, cells), default=0) > _MAX_CELL:
             raise InputError(
                 f"{path}:{line}: a cell of more than {_MAX_CELL} characters; a quotation mark is not closed"
             )
-        if any(cell.strip() for cell in cells):
+        if any(map(str.strip, cells)):
             yield Row(line, cells)
         line = reader.line_num + 1
 
@@ -136,6 +137,7 @@ def _csv_rows(path: Path, text: TextIO, delimiter: str) -> Iterator[Row]:
 def _workbook_rows(path: Path, sheet: str | None) -> Iterator[Row]:
     from python_calamine import CalamineError, CalamineWorkbook  # lazy: start-up time
 
+    check_workbook(path)
     try:
         workbook = CalamineWorkbook.from_path(str(path))
         names = workbook.sheet_names

@@ -1,7 +1,9 @@
 """Bad input: a clear message with its place, exit code 1 or 2, and nothing half done."""
 
+import io
 import os
 import sqlite3
+import zipfile
 
 import pytest
 
@@ -113,6 +115,62 @@ def test_a_bad_sheet_writes_only_its_good_rows_or_nothing(clinic, content, code,
     for word in words:
         assert word in ran.said
     assert count(clinic, "contact") == contacts
+
+
+def workbook(sheet, *, more=b""):
+    """An XLSX file with one sheet of this XML."""
+    kind = "http://schemas.openxmlformats.org"
+    main, relations = f"{kind}/spreadsheetml/2006/main", f"{kind}/package/2006/relationships"
+    office = f"{kind}/officeDocument/2006/relationships"
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{kind}/package/2006/content-types"/>',
+        "_rels/.rels": f'<Relationships xmlns="{relations}"><Relationship Id="a" Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="S" sheetId="1" r:id="a"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{relations}"><Relationship Id="a" Type="{office}/worksheet" Target="worksheets/s.xml"/></Relationships>',
+        "xl/worksheets/s.xml": f'<worksheet xmlns="{main}"><sheetData>{sheet}</sheetData></worksheet>',
+        "xl/media/more": more,
+    }  # fmt: skip
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return made.getvalue()
+
+
+def cell(text, place=""):
+    where = f' r="{place}"' if place else ""
+    return f'<c{where} t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+LIST = f'<row r="1">{cell("Email", "A1")}</row><row r="2">{cell("lee@club.example", "A2")}</row>'
+
+# (what is wrong, the file, words of the message)
+BAD_WORKBOOKS = [
+    ("a cell in the last corner", workbook(f'{LIST}<row r="1048576">{cell("x", "XFD1048576")}</row>'), ["row 1048576, column 16384"]),
+    ("the same without places", workbook(f'<row>{cell("x") * 16_384}</row><row r="1048576">{cell("x")}</row>'), ["row 1048576, column 16384"]),
+    ("a bomb", workbook(LIST, more=b" " * 301_000_000), ["more than 300 MB"]),
+    ("broken XML", workbook("<row"), ["broken XML"]),
+    ("half a file", workbook(LIST)[:600], ["is not a workbook that can be read"]),
+    ("an archive of something else", b"PK\x03\x04" + bytes(1000), ["is not a workbook that can be read"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [row[1:] for row in BAD_WORKBOOKS], ids=[row[0] for row in BAD_WORKBOOKS]
+)
+def test_a_bad_workbook_is_refused_before_it_takes_the_memory(clinic, content, words):
+    clinic.write("data/list.xlsx", content)
+    ran = clinic.run("contacts", "import", "data/list.xlsx", "--category", "school", "--yes")
+    assert ran.code == 2, ran
+    for word in ["data/list.xlsx", *words]:
+        assert word in ran.said
+    assert count(clinic, "contact") == 0
+
+
+def test_a_good_workbook_comes_in(clinic):
+    clinic.write("data/list.xlsx", workbook(LIST))
+    assert clinic.run("contacts", "import", "data/list.xlsx", "--category", "school", "--yes").code == 0
+    assert count(clinic, "contact") == 1
 
 
 def test_health_data_of_patients_is_refused(clinic):
