@@ -18,10 +18,20 @@ def main() -> None:
 
         app(prog_name="nurture")
     except NurtureError as error:
-        from nurture.cli.output import visible
-
-        words = visible(str(error))
-        print(words if "\n" in words else f"nurture: {words}", file=sys.stderr)  # noqa: T201
+        _tell(str(error))
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.strerror is None:
+            raise
+        # a full disk, a folder in the place of a file, a right that is missing: the operator's to mend, wherever met
+        _tell(f"{error.filename}: {error.strerror}" if error.filename else error.strerror)
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _tell(words: str) -> None:
+    from nurture.cli.output import visible
+
+    words = visible(words)
+    print(words if "\n" in words else f"nurture: {words}", file=sys.stderr)  # noqa: T201

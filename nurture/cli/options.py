@@ -25,8 +25,12 @@ def choose_workspace(folder: Path | None) -> None:
 
 def workspace_folder() -> Path:
     """The clinic's folder: ``--workspace``, else this folder or a parent with nurture.yaml."""
+    from nurture.errors import WorkspaceError
     from nurture.workspace.workspace import find_workspace
 
+    if _workspace and not _workspace[0].is_dir():
+        # a mistyped name must not lead to the clinic above it
+        raise WorkspaceError(f"there is no folder {_workspace[0]}; --workspace names the clinic's folder")
     return find_workspace(_workspace[0] if _workspace else Path.cwd())
 
 

@@ -25,6 +25,9 @@ _PATTERNS = {
     r"^[a-z0-9][a-z0-9-]{0,62}$": "use small letters, digits and `-`, at most 63, for example `partner-news`",
     r"^#[0-9a-fA-F]{6}$": 'write a colour as "#0b5c6b", quoted',
     r"^[A-Z]{2}$": "write the country with two capital letters, for example `US`",
+    # never with what is there: it may hold a password
+    r"^(sqlite|postgresql\+psycopg):|^(env|file):": "write `sqlite:///data/nurture.db`, "
+    "`postgresql+psycopg://HOST/NAME`, or where the address is: `env:NAME`, `file:PATH`",
     r"^https?://[^\s]+$": "write an address that starts with http:// or https://",
 }
 

@@ -216,6 +216,47 @@ def test_no_workspace(clinic, tmp_path):
     assert "nurture init" in ran.err
 
 
+def test_a_mistyped_workspace_is_not_taken_for_the_one_above(clinic):
+    for name in ("campains", "nurture.yaml"):
+        ran = clinic.run("--workspace", clinic.root / name, "status")
+        assert ran.code == 2
+        assert name in ran.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["contacts export data", "contacts export missing/all.csv", "log --csv data", "preview partner-news --output nurture.yaml", "db backup data"],
+)  # fmt: skip
+def test_a_file_that_cannot_be_written_is_told_by_its_name(clinic, command):
+    clinic.import_contacts()
+    ran = clinic.run(*command.split())
+    assert ran.code == 2
+    assert ran.err.startswith("nurture: ")
+    assert any(name in ran.err for name in ("data", "missing", "nurture.yaml"))
+    assert not list(clinic.root.rglob("*.part"))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://nurture:canary@127.0.0.1:1/x",
+        "postgresql+psycopg://nurture:canary@127.0.0.1:1/x",
+        "postgresql+psycopg://127.0.0.1:1/x?user=me&password=canary",
+        "postgresql+psycopg://nurture:canary@127.0.0.1:port/x",
+        "postgresql+psycopg://nurture:canary@127.0.0.1:1/x?nonsense=canary",
+        "mysql://nurture:canary@127.0.0.1/x",
+    ],
+)
+def test_a_database_that_cannot_be_reached_keeps_its_password(clinic, address):
+    settings = (clinic.root / "nurture.yaml").read_text(encoding="utf-8")
+    clinic.write("nurture.yaml", f'{settings}database: "{address}"\n')
+    for command in ("status", "db upgrade", "db check"):
+        ran = clinic.run(*command.split())
+        assert ran.code in (1, 2), ran
+        assert ran.said
+        assert "canary" not in ran.said
+
+
 def test_a_missing_database(clinic):
     (clinic.root / "data/nurture.db").unlink()
     ran = clinic.run("status")
