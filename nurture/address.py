@@ -7,7 +7,6 @@ at ``+`` or dropping dots could merge two people).
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from dataclasses import dataclass
@@ -72,4 +71,4 @@ def clean_text(text: str) -> str:
 
 def address_hash(key: str, secret: bytes) -> str:
     """A keyed hash of an address key: 32 hex digits, useless without ``secret``."""
-    return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(secret, key.encode(), "sha256").hex()[:32]

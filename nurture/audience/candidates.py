@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, TypeVar
 
 from nurture.address import Address, AddressError
@@ -19,6 +19,7 @@ T = TypeVar("T")
 
 _MAX_ATTRIBUTE: Final = 500
 _MAX_ORGANIZATIONS: Final = 5000  # remembered at once
+_MAX_CELLS: Final = 2000  # remembered at once, of each column
 _Reader = Callable[[Cell], Any]
 
 
@@ -85,7 +86,17 @@ def _organization_readers(country: str) -> dict[str, _Reader]:
 
 
 def _with_readers(columns: Columns, readers: Mapping[str, _Reader]) -> list[tuple[str, int, _Reader]]:
-    return [(name, place, readers[name]) for name, place in columns.fields.items() if name in readers]
+    """Each column with its place and a reader that remembers: most columns have few different values."""
+    return [
+        (name, place, lru_cache(_MAX_CELLS, typed=True)(readers[name]))
+        for name, place in columns.fields.items()
+        if name in readers
+    ]
+
+
+@lru_cache(_MAX_CELLS, typed=True)
+def _says_something(cell: Cell) -> bool:
+    return cells.text(cell, longest=cells.NO_LIMIT) is not None
 
 
 class CandidateReader:
@@ -160,15 +171,15 @@ class CandidateReader:
         return self._columns.fields.get(name, len(row.cells)) < len(row.cells)
 
     def _filled(self, row: Row, name: str) -> bool:
-        return cells.text(self._cell(row, name), longest=cells.NO_LIMIT) is not None
+        return _says_something(self._cell(row, name))
 
     def _address(self, row: Row, warnings: list[str]) -> Address:
         cell = self._cell(row, "address")
-        if cell is None or cells.text(cell, longest=cells.NO_LIMIT) is None:
-            raise cells.CellError("no address")
         try:
             address = self._addresses.read(str(cell).strip().removeprefix("mailto:"))
         except AddressError as error:
+            if not _says_something(cell):
+                raise cells.CellError("no address") from error
             raise cells.CellError(f"not an address: {error}") from error
         meant = mistyped(address.domain) if self._doubt_domains else None
         if meant:
@@ -230,6 +241,8 @@ class CandidateReader:
         return values, doubts
 
     def _given_consent(self, row: Row, warnings: list[str]) -> GivenConsent | None:
+        if "consent" not in self._columns.fields:
+            return self._consent
         kind = _doubtful(cells.consent_kind, self._cell(row, "consent"), warnings)
         if kind is None:
             return self._consent

@@ -100,8 +100,9 @@ class DiffBuilder:
         decision = decided.decision
         self._counts[decision.kind] += 1
         self._suppressed += decided.suppressed
-        text = decision.reason or ", ".join(decision.changed if decision.kind is RowKind.CHANGED else ())
-        self._note(decision.kind, decided, text)
+        if len(self._notes.get(decision.kind, ())) < _EXAMPLES:
+            text = decision.reason or ", ".join(decision.changed if decision.kind is RowKind.CHANGED else ())
+            self._note(decision.kind, decided, text)
         for warning in decision.warnings:
             self._warnings += 1
             self._note("warning", decided, warning)

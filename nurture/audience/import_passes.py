@@ -16,7 +16,7 @@ from nurture.audience.sheet import Row
 from nurture.store import Connection
 from nurture.store.contacts import PersonRow
 
-CHUNK: Final = 500  # rows; three look-ups each
+CHUNK: Final = 2000  # rows; three look-ups each
 
 
 @dataclass(frozen=True, slots=True)

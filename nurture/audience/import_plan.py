@@ -24,7 +24,7 @@ class ContactWrite(NamedTuple):
     row: int
     contact_id: int | None  # None: a new contact
     columns: Mapping[str, Any]
-    changed: tuple[str, ...]  # names of what changes, for the event
+    changed: tuple[str, ...]  # names of what changes in a known contact, for the event
     organization: str | None  # name key, where it is new to the contact
     categories: frozenset[str]
     tags: frozenset[str]
@@ -101,7 +101,7 @@ def contact_write(decided: DecidedRow, *, country: str) -> ContactWrite:
         row=decision.row,
         contact_id=decision.contact_id,
         columns=columns,
-        changed=decision.changed,
+        changed=decision.changed if decision.contact_id is not None else (),
         organization=decision.organization,
         categories=decision.add_categories,
         tags=decision.add_tags,

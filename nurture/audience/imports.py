@@ -8,11 +8,13 @@ and writes nothing if they changed.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
+from typing import Final
 
 from nurture.audience.address_key import load_address_key
 from nurture.audience.candidates import CandidateReader, GivenConsent, sensitive_fields
@@ -32,6 +34,8 @@ from nurture.workspace.settings import Settings
 from nurture.workspace.workspace import Workspace
 
 __all__ = ["ImportDiff", "ImportOrder", "ImportResult", "apply_import", "diff_import", "import_order"]
+
+_OBJECTS_BETWEEN_COLLECTIONS: Final = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,18 @@ def import_order(
     )
 
 
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Rows make no reference cycles; to look for some in each chunk takes a sixth of an import."""
+    before = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
+@_few_collections()
 def diff_import(store: Store, workspace: Workspace, order: ImportOrder, *, now: datetime) -> ImportDiff:
     """What the import would do; writes nothing (but the address key, on first use).
 
@@ -139,6 +155,7 @@ def diff_import(store: Store, workspace: Workspace, order: ImportOrder, *, now: 
         return builder.finish(connection, name=order.name, taken=decided.taken, max_bad=order.max_bad)
 
 
+@_few_collections()
 def apply_import(store: Store, order: ImportOrder, diff: ImportDiff, *, now: datetime) -> ImportResult:
     """Write what ``diff`` said, all or nothing; rows that are not written go to ``FILE.rejected.csv``.
 
