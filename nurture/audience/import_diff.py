@@ -110,9 +110,8 @@ class DiffBuilder:
         written = decision.kind in (RowKind.NEW, RowKind.CHANGED, RowKind.UNCHANGED)
         if written and candidate is not None and candidate.organization is not None:
             # the first row that says something about an organization counts
-            known = self._organizations.setdefault(name_key(candidate.organization["name"]), {})
-            for name, value in candidate.organization.items():
-                known.setdefault(name, value)
+            key = name_key(candidate.organization["name"])
+            self._organizations[key] = {**candidate.organization, **self._organizations.get(key, {})}
 
     def finish(
         self, connection: Connection, *, name: str | None, taken: Mapping[int, int], max_bad: float
