@@ -16,6 +16,7 @@ from nurture.cli import (
     control,
     database,
     demo,
+    dkim,
     log,
     news,
     review,
@@ -88,5 +89,6 @@ app.add_typer(contacts.app, name="contacts")
 app.add_typer(segments.app, name="segments")
 app.add_typer(news.app, name="news")
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(dkim.app, name="dkim")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(database.app, name="db")

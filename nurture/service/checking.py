@@ -39,6 +39,7 @@ def check(root: Path, *, now: datetime) -> CheckReport:
     """
     from nurture.composing.checking import examine_templates, template_names
     from nurture.news.files import load_news
+    from nurture.service.signing import check_keys
 
     try:
         workspace = load_workspace(root)
@@ -47,7 +48,7 @@ def check(root: Path, *, now: datetime) -> CheckReport:
         return CheckReport(error.problems, (), (), 0, 0)
     found = examine_templates(workspace, news)
     return CheckReport(
-        problems=tuple(sorted({*check_privacy(root, workspace.settings), *found.problems})),
+        problems=tuple(sorted({*check_privacy(root, workspace.settings), *check_keys(root), *found.problems})),
         warnings=tuple(sorted(found.warnings)),
         campaigns=tuple(_dates(workspace, now)),
         news=len(news),

@@ -46,7 +46,10 @@ def _tracked_problems(root: Path, settings: Settings) -> Iterator[Problem]:
         words = " ".join(said.decode(errors="replace").split())[:300]
         yield Problem(".git", 0, 0, f"git cannot tell which files it tracks: {words}")
         return
-    secrets = {str(PurePosixPath(name)) for name in _secret_files(settings)}
+    # whether others can read a DKIM key is told where it is read, at its line in nurture.yaml
+    keys = {dkim.key for sender in settings.senders.values() for dkim in sender.dkim}
+    names = _secret_files(settings) | {key.name for key in keys if key.kind == "file"}
+    secrets = {str(PurePosixPath(name)) for name in names}
     for name in tracked:
         what = "a secret" if name in secrets else _private(PurePosixPath(name), root)
         if what:

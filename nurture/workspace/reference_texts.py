@@ -23,6 +23,8 @@ Quote numbers that are texts: `postal_code: "02134"`.
 | time zone | an IANA name: `America/New_York` |
 | country | two capital letters (ISO 3166-1): `US` |
 | colour | `"#0b5c6b"`, quoted |
+| domain | `clinic.example` |
+| selector | letters, digits and `-`: `nurture-2026-rsa` |
 | mail address | `hello@clinic.example` |
 | secret | where the secret is, never the secret: `env:NAME` or `file:PATH`; the file must be readable by you alone |
 | schedule | see [schedules](#schedules) |

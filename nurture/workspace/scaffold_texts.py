@@ -39,6 +39,7 @@ senders:                                 # the first one is the default
     #   host: smtp.clinic.example
     #   username: {address}
     #   password: env:NURTURE_SMTP_PASSWORD
+    # dkim: ...                          # where the mail server does not sign: nurture dkim new
 
 # Which consents allow mail. An empty list asks for none.
 consent_required:

@@ -45,6 +45,8 @@ class SecretReference:
             value = path.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise SecretError(f"the secret file {path} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise SecretError(f"the secret file {path} is no text") from None  # the cause repeats what it holds
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise SecretError(f"the secret file {path} can be read by others; mend it with: chmod 600 {path}")
         if not value:

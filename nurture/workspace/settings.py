@@ -6,9 +6,10 @@ and the JSON Schemas are generated from them.
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -49,6 +50,30 @@ def _address(text: str) -> str:
         raise ValueError(str(error)) from error
 
 
+def _domain(text: str) -> str:
+    try:
+        return parse_address(f"postmaster@{text}").domain
+    except AddressError as error:
+        raise ValueError("write a domain, for example `clinic.example`") from error
+
+
+def _selector(text: str) -> str:
+    # RFC 6376 3.1: labels of a domain name
+    if len(text) > 63 or not all(_LABEL.fullmatch(label) for label in text.split(".")):
+        raise ValueError("write a selector of letters, digits and `-`, at most 63, for example `nurture-2026`")
+    return text
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, dict) else value
+
+
+def _one_or_list(schema: dict[str, Any]) -> None:
+    """Editors shall take a single mapping, too."""
+    several = {key: schema.pop(key) for key in ("type", "items", "maxItems") if key in schema}
+    schema["anyOf"] = [several["items"], several]
+
+
 def _duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
@@ -61,9 +86,12 @@ def _kind(title: str, **more: object) -> WithJsonSchema:
 _SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _COLOUR = r"^#[0-9a-fA-F]{6}$"
 _COUNTRY = r"^[A-Z]{2}$"
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
 Line = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_one_line)]
 Zone = Annotated[str, AfterValidator(_zone), _kind("time zone", examples=["America/New_York"])]
 MailAddress = Annotated[str, AfterValidator(_address), _kind("mail address", examples=["hello@clinic.example"])]
+Domain = Annotated[str, AfterValidator(_domain), _kind("domain", examples=["clinic.example"])]
+Selector = Annotated[str, AfterValidator(_selector), _kind("selector", examples=["nurture-2026"])]
 Country = Annotated[str, Field(pattern=_COUNTRY), _kind("country", pattern=_COUNTRY)]
 Slug = Annotated[str, Field(pattern=_SLUG), _kind("name", pattern=_SLUG)]
 Colour = Annotated[str, Field(pattern=_COLOUR), _kind("colour", pattern=_COLOUR)]
@@ -144,6 +172,14 @@ class TlsMode(StrEnum):
     NONE = "none"  # in clear; only for a server on this machine
 
 
+class Pipelining(StrEnum):
+    """How much goes out before answers are read, where the server offers PIPELINING (RFC 2920)."""
+
+    AUTO = "auto"  # the body of one mail and the envelope of the next in one write
+    ENVELOPE = "envelope"  # the three commands of an envelope in one write
+    OFF = "off"  # one command at a time
+
+
 class Smtp(Model):
     """The mail server that takes the clinic's mail."""
 
@@ -157,6 +193,19 @@ class Smtp(Model):
     ca_file: str | None = Field(
         None, description="PEM file of the authority that signed the server's certificate, if it is your own."
     )
+    pipelining: Pipelining = Field(
+        Pipelining.AUTO, description="`off` for a server that says it can take commands ahead, and cannot."
+    )
+
+
+class Dkim(Model):
+    """A key that signs this sender's mails (RFC 6376)."""
+
+    domain: Domain | None = Field(
+        None, description="The domain that signs, if not the one of the From address; it must belong to it (DMARC)."
+    )
+    selector: Selector = Field(description="The key's name in the DNS: `SELECTOR._domainkey.DOMAIN`.")
+    key: Secret = Field(description="Private key, RSA of 2048 bits or more, or Ed25519: `file:PATH` or `env:NAME`.")
 
 
 class Sender(Model):
@@ -170,6 +219,13 @@ class Sender(Model):
     smtp: Smtp | None = Field(None, description="The account; not needed in the sandbox.")
     connections: int = Field(2, ge=1, le=50, description="Connections kept open at once.")
     signer: Slug | None = Field(None, description="The person under `staff` who signs.")
+    dkim: Annotated[tuple[Dkim, ...], BeforeValidator(_as_list)] = Field(
+        (),
+        max_length=2,
+        description="Signs the mails, if the mail server does not: one key, or a list of an RSA and an Ed25519 key. "
+        "`nurture dkim new` makes them.",
+        json_schema_extra=_one_or_list,
+    )
 
 
 class Limits(Model):

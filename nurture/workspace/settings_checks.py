@@ -14,6 +14,8 @@ from nurture.workspace.settings import Feed, Sender, Settings, TlsMode
 from nurture.workspace.suggestions import did_you_mean
 
 LOGO_ENDINGS = (".png", ".jpg", ".jpeg", ".gif")
+# What countries register names under, as in `clinic.co.uk`.
+_REGISTRIES = frozenset({"ac", "co", "com", "edu", "go", "gob", "gov", "ltd", "me", "ne", "net", "nhs", "or", "org"})
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -55,6 +57,7 @@ def _sender(name: str, sender: Sender, settings: Settings, document: Document) -
     if sender.signer is not None and sender.signer not in settings.staff:
         hint = did_you_mean(sender.signer, settings.staff) or "; add the person under `staff`"
         yield document.problem((*place, "signer"), f"unknown signer `{sender.signer}`{hint}")
+    yield from _dkim(place, sender, document)
     smtp = sender.smtp
     if smtp is None:
         return
@@ -62,6 +65,44 @@ def _sender(name: str, sender: Sender, settings: Settings, document: Document) -
         yield document.problem((*place, "smtp", "tls"), "`none` is only for a server on this machine; use `starttls`")
     if (smtp.username is None) != (smtp.password is None):
         yield document.problem((*place, "smtp"), "`username` and `password` belong together", at_key=True)
+
+
+def _dkim(place: tuple[str, ...], sender: Sender, document: Document) -> Iterator[Problem]:
+    own = sender.address.rpartition("@")[2]
+    names: set[tuple[str, str]] = set()
+    for number, dkim in enumerate(sender.dkim):
+        # one key stands there without a list around it, and then the number leads nowhere
+        here: tuple[str | int, ...] = (*place, "dkim", number)
+        domain = dkim.domain or own
+        if not aligned(domain, own):
+            yield document.problem(
+                (*here, "domain"),
+                f"{domain} does not belong to the From domain {own}, so its signature counts for nothing (DMARC); "
+                f"use {own} or the domain above it",
+            )
+        name = (domain, dkim.selector.lower())
+        if name in names:
+            yield document.problem((*here, "selector"), "both keys have this selector; each key needs one of its own")
+        names.add(name)
+
+
+def aligned(signing: str, own: str) -> bool:
+    """Whether a signature by ``signing`` counts for mails from the domain ``own`` (RFC 7489 3.1.1, relaxed).
+
+    Both must have one organizational domain. Which part of a name that is only the
+    DNS or a list of registries could tell; without them, a domain and those below it
+    count as one, and so do neighbours below a name that is no common registry.
+    """
+    first, second = signing.lower().split("."), own.lower().split(".")
+    shared = 0
+    for one, other in zip(reversed(first), reversed(second), strict=False):
+        if one != other:
+            break
+        shared += 1
+    if shared == min(len(first), len(second)):
+        return shared >= 2 or first == second
+    registry = len(first[-1]) == 2 and first[-2] in _REGISTRIES
+    return shared >= (3 if registry else 2)
 
 
 def _feed(root: Path, name: str, feed: Feed, document: Document) -> Iterator[Problem]:
