@@ -1,28 +1,24 @@
-"""One SMTP connection, lock-step: each command's answer is read before the next one goes out.
+"""One SMTP session once it is open: commands out, answers in, in their order (RFC 5321 4.2, RFC 2920).
 
-aiosmtplib dials, does TLS and speaks the commands. The DATA step is our own,
-because its `data()` and `sendmail()` cannot tell "lost before 354" from "lost
-after the body", and only the first one may be tried again.
+aiosmtplib has dialed; its own commands cannot tell "lost before 354" from
+"lost after the body", nor have more than one under way. So this protocol
+takes the transport over.
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import re
-import ssl
+from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import aiosmtplib
 
 from nurture.address import clean_text
 from nurture.delivery.replies import Reply, parse_reply
-from nurture.delivery.routes import Route, is_loopback
-from nurture.errors import NurtureError
-from nurture.workspace.settings import TlsMode
 
 _UNSAFE_IN_PATH = re.compile(r"[\x00-\x20\x7f-\x9f<>\u2028\u2029]")
+_ANSWER_LIMIT = 32_768  # octets of one answer; more is no answer but an attack
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +32,6 @@ class Timeouts:
     quit: float = 5
 
 
-class DialError(Exception):
-    """No session came about. ``reply`` is the server's answer, if it gave one.
-
-    ``refused`` tells a refusal (login, certificate, no TLS) from an outage that may pass.
-    """
-
-    def __init__(self, words: str, *, reply: Reply | None = None, refused: bool = False) -> None:
-        super().__init__(words)
-        self.words = words
-        self.reply = reply
-        self.refused = refused
-
-
 class BrokenConnectionError(Exception):
     """The connection ended, fell silent or spoke garbage where an answer was due."""
 
@@ -57,72 +40,69 @@ class PathError(Exception):
     """An address cannot go on the wire of this connection."""
 
 
-class SmtpConnection:
-    """An open session; made by `dial`. ``carried`` counts the mails it took."""
+class SmtpConnection(asyncio.Protocol):
+    """An open session; made by `dialing.dial`. ``carried`` counts the mails it took."""
 
-    def __init__(self, smtp: aiosmtplib.SMTP, timeouts: Timeouts) -> None:
-        self._smtp = smtp
-        self._timeouts = timeouts
+    def __init__(self, transport: asyncio.Transport, extensions: Mapping[str, str], timeouts: Timeouts) -> None:
+        self._transport = transport
+        self._extensions = extensions
+        self.timeouts = timeouts
         self.carried = 0
+        self._unread = b""
+        self._lines: list[bytes] = []  # of an answer that is not complete
+        self._answers: deque[tuple[int, list[bytes]]] = deque()
+        self._waiting: asyncio.Future[None] | None = None
+        self._ended: str | None = None
+        limit = extensions.get("size", "").strip()
+        self.size_limit = int(limit) if limit.isdecimal() and int(limit) > 0 else None  # octets (RFC 1870 4)
+        self.pipelines = "pipelining" in extensions
+        transport.set_protocol(self)
 
     @property
     def is_open(self) -> bool:
         """False once either side closed it."""
-        return self._smtp.is_connected
+        return self._ended is None and not self._transport.is_closing()
 
-    @property
-    def size_limit(self) -> int | None:
-        """The biggest message the server takes, in octets (RFC 1870 4); None: it names none."""
-        text = self._smtp.esmtp_extensions.get("size", "").strip()
-        return int(text) if text.isdecimal() and int(text) > 0 else None
+    def envelope(self, sender: str, recipient: str, *, size: int) -> tuple[bytes, bytes, bytes]:
+        """The MAIL, RCPT and DATA lines, with SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where the server offers them.
 
-    async def mail(self, sender: str, *, size: int, utf8: bool) -> Reply:
-        """MAIL FROM with SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where the server offers them.
-
-        Raises `PathError` if ``utf8`` is needed and not offered.
+        Raises `PathError` if an address needs SMTPUTF8 and it is not offered, or can end a command.
         """
-        options = []
-        if self._smtp.supports_extension("size"):
-            options.append(b"SIZE=%d" % size)
-        if utf8:
-            if not self._smtp.supports_extension("smtputf8"):
+        options = b""
+        if "size" in self._extensions:
+            options += b" SIZE=%d" % size
+        if not (sender.isascii() and recipient.isascii()):
+            if "smtputf8" not in self._extensions:
                 raise PathError("the mail server cannot take addresses with letters outside ASCII (no SMTPUTF8)")
-            options.append(b"SMTPUTF8")
-        return await self._command(b"MAIL", b"FROM:" + _path(sender), *options)
+            options += b" SMTPUTF8"
+        return b"MAIL FROM:%b%b\r\n" % (_path(sender), options), b"RCPT TO:%b\r\n" % _path(recipient), b"DATA\r\n"
 
-    async def rcpt(self, recipient: str) -> Reply:
-        """RCPT TO."""
-        return await self._command(b"RCPT", b"TO:" + _path(recipient))
+    def send(self, *pieces: bytes) -> None:
+        """Write; whatever goes wrong shows at the next `answer`."""
+        if self.is_open:
+            self._transport.write(b"".join(pieces))
 
-    async def data(self) -> Reply:
-        """DATA; 354 means that the body may go now."""
-        return await self._command(b"DATA", timeout=self._timeouts.data)
+    async def answer(self, seconds: float) -> Reply:
+        """The next answer, in its order.
 
-    async def body(self, wire: bytes) -> Reply:
-        """Send the body (`wire_body`) and read the answer to its dot.
-
-        Raises `BrokenConnectionError`: the mail may have arrived or not.
+        Raises `BrokenConnectionError` if there is none in ``seconds``; then the connection is closed.
         """
-        protocol = self._smtp.protocol
-        if protocol is None:
-            raise BrokenConnectionError("the connection was lost")
-        try:
-            protocol.write(wire)
-            answer = await protocol.read_response(timeout=self._timeouts.body)
-        except (aiosmtplib.SMTPException, OSError) as error:
+        if not self._answers:
+            await self._wait(seconds)
+        code, lines = self._answers.popleft()
+        if code == 421:  # it closes the channel, whatever we do (RFC 5321 3.8)
             self.close()
-            raise BrokenConnectionError(_words(error)) from error
-        reply = self._checked(answer)
-        if reply.code == 421:
-            self.close()
-        if reply.code // 100 == 2:
-            self.carried += 1
-        return reply
+        return parse_reply(code, b"\n".join(line[4:] for line in lines).decode("utf-8", "replace"))
+
+    async def command(self, line: bytes, seconds: float | None = None) -> Reply:
+        """One command and its answer."""
+        self.send(line)
+        return await self.answer(seconds or self.timeouts.command)
 
     async def reset(self) -> None:
         """Drop a half-made envelope; closes the connection if that does not work."""
         try:
-            if (await self._command(b"RSET")).code // 100 != 2:
+            if (await self.command(b"RSET\r\n")).code // 100 != 2:
                 self.close()
         except BrokenConnectionError:
             self.close()
@@ -131,141 +111,64 @@ class SmtpConnection:
         """Say good-bye and close; whatever the server answers."""
         if self.is_open:
             with contextlib.suppress(BrokenConnectionError):
-                await self._command(b"QUIT", timeout=self._timeouts.quit)
+                await self.command(b"QUIT\r\n", self.timeouts.quit)
         self.close()
 
-    def close(self) -> None:
+    def close(self, words: str = "the connection was closed") -> None:
         """Close at once, without a word: what an accepted RCPT needs when the mail must not go."""
-        self._smtp.close()
+        self._end(words)
+        self._transport.abort()
 
-    async def _command(self, *words: bytes, timeout: float | None = None) -> Reply:  # noqa: ASYNC109 (RFC's own term)
-        try:
-            answer = await self._smtp.execute_command(*words, timeout=timeout or self._timeouts.command)
-        except (aiosmtplib.SMTPException, OSError) as error:
-            self.close()
-            raise BrokenConnectionError(_words(error)) from error
-        return self._checked(answer)
-
-    def _checked(self, answer: aiosmtplib.SMTPResponse) -> Reply:
-        if not 200 <= answer.code <= 599:
-            self.close()
-            raise BrokenConnectionError(f"the server's answer is no SMTP reply: {answer.message[:100]!r}")
-        return parse_reply(answer.code, answer.message)
-
-
-async def dial(route: Route, timeouts: Timeouts) -> SmtpConnection:
-    """Connect, protect, greet and log in.
-
-    The password is read now and stands in no error. Raises `DialError`.
-    """
-    try:
-        context = None if route.tls is TlsMode.NONE else await asyncio.to_thread(route.tls_context)
-        password = route.read_password()
-    except NurtureError as error:
-        raise DialError(str(error), refused=True) from error
-    smtp = aiosmtplib.SMTP(
-        hostname=route.host,
-        port=route.port,
-        timeout=timeouts.command,
-        use_tls=route.tls is TlsMode.IMPLICIT,
-        start_tls=False,
-        tls_context=context,
-        local_hostname="localhost",  # replaced below; a default would ask the DNS
-    )
-    try:
-        await _connect(smtp, route, timeouts)
-        await _greet(smtp, route, timeouts)
-        if route.username:
-            await _log_in(smtp, route, password, timeouts)
-    except BaseException:
-        smtp.close()
-        raise
-    return SmtpConnection(smtp, timeouts)
-
-
-async def _connect(smtp: aiosmtplib.SMTP, route: Route, timeouts: Timeouts) -> None:
-    try:
-        await smtp.connect(timeout=timeouts.greeting)
-    except aiosmtplib.SMTPResponseException as error:
-        raise _refusal(f"{route.server} refuses connections", error.code, error.message) from error
-    except (aiosmtplib.SMTPException, OSError) as error:
-        raise _dial_error(route, error) from error
-
-
-async def _greet(smtp: aiosmtplib.SMTP, route: Route, timeouts: Timeouts) -> None:
-    # the address literal of RFC 5321 4.1.3: no DNS, and the machine's name stays at home
-    own = smtp.get_transport_info("sockname")[0] if smtp.is_connected else "127.0.0.1"
-    smtp.local_hostname = f"[IPv6:{own}]" if ":" in own else f"[{own}]"
-    try:
-        await smtp.ehlo(timeout=timeouts.command)
-        if route.tls is TlsMode.STARTTLS:
-            if not smtp.supports_extension("starttls"):
-                raise DialError(
-                    f"{route.server} offers no TLS (STARTTLS), so nothing was sent; check host and port, "
-                    "or use `tls: implicit` with port 465",
-                    refused=True,
-                )
-            await smtp.starttls(timeout=timeouts.command)
-            await smtp.ehlo(timeout=timeouts.command)  # RFC 3207 4.2: what was said before TLS does not count
-    except aiosmtplib.SMTPResponseException as error:
-        raise _refusal(f"{route.server} refuses the session", error.code, error.message) from error
-    except (aiosmtplib.SMTPException, OSError) as error:
-        raise _dial_error(route, error) from error
-
-
-async def _log_in(smtp: aiosmtplib.SMTP, route: Route, password: str, timeouts: Timeouts) -> None:
-    if route.tls is TlsMode.NONE and not is_loopback(route.host):
-        raise DialError("a password never goes over a connection without TLS (RFC 4954 4)", refused=True)
-    username = route.username or ""
-    offered = smtp.server_auth_methods
-    try:
-        if "plain" in offered:
-            await smtp.auth_plain(username, password, timeout=timeouts.command)
-        elif "login" in offered:
-            await smtp.auth_login(username, password, timeout=timeouts.command)
+    def data_received(self, data: bytes) -> None:
+        """Bytes from the server."""
+        *lines, self._unread = (self._unread + data).split(b"\n")
+        for line in lines:
+            line = line.rstrip(b"\r")
+            self._lines.append(line)
+            if not line[:3].isdigit() or not b"200" <= line[:3] <= b"599" or line[3:4] not in (b" ", b"-", b""):
+                self.close(f"the server's answer is no SMTP reply: {clean_text(line[:100].decode('utf-8', 'replace'))}")
+                return
+            if line[3:4] != b"-":
+                self._answers.append((int(line[:3]), self._lines))
+                self._lines = []
+        if sum(map(len, self._lines)) + len(self._unread) > _ANSWER_LIMIT:
+            self.close("the server's answer has no end")
         else:
-            methods = ", ".join(offered).upper() or "none"
-            raise DialError(f"{route.server} offers no login by PLAIN or LOGIN (it offers: {methods})", refused=True)
-    except aiosmtplib.SMTPResponseException as error:
-        said = _without_secrets(error.message, username, password)
-        raise _refusal(f"{route.server} refuses the login of {username}", error.code, said) from None
-    except (aiosmtplib.SMTPException, OSError) as error:
-        raise _dial_error(route, error) from None
+            self._wake()
 
+    def eof_received(self) -> bool:
+        """The server sends no more; what it said before still counts."""
+        return False
 
-def _refusal(words: str, code: int, said: str) -> DialError:
-    if not 200 <= code <= 599:
-        return DialError(f"{words}: its answer is no SMTP reply")
-    reply = parse_reply(code, said)
-    return DialError(f"{words}: {code} {clean_text(said)}", reply=reply, refused=code >= 500)
+    def connection_lost(self, error: Exception | None) -> None:
+        """The transport is gone."""
+        self._end(f"the connection was lost: {clean_text(str(error))}" if error else "the server closed the connection")
 
+    async def _wait(self, seconds: float) -> None:
+        if self._ended is not None:
+            raise BrokenConnectionError(self._ended)
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        timer = loop.call_later(seconds, self.close, f"the server did not answer in {seconds:g} seconds")
+        try:
+            await self._waiting
+        finally:
+            timer.cancel()
+            self._waiting = None
 
-def _dial_error(route: Route, error: Exception) -> DialError:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return DialError(
-                f"the certificate of {route.server} does not hold ({cause.verify_message}), so nothing was sent; "
-                "check the host name, or give the authority's file as `ca_file`",
-                refused=True,
-            )
-        if isinstance(cause, ssl.SSLError):
-            return DialError(f"{route.server} cannot agree on TLS 1.2 or newer: {cause.reason or cause}", refused=True)
-        cause = cause.__cause__
-    return DialError(f"{route.server} cannot be reached: {_words(error)}")
+    def _end(self, words: str) -> None:
+        if self._ended is None:
+            self._ended = words
+            self._wake()
 
-
-def _without_secrets(said: str, username: str, password: str) -> str:
-    """A server's words with every form of the password that AUTH used taken out."""
-    forms = [password.encode(), b"\0" + username.encode() + b"\0" + password.encode()]
-    secrets = [password, *(base64.b64encode(form).decode() for form in forms)]
-    for secret in filter(None, secrets):
-        said = said.replace(secret, "***")
-    return said
-
-
-def _words(error: BaseException) -> str:
-    return clean_text(str(error)) or type(error).__name__
+    def _wake(self) -> None:
+        """There is an answer, or none will come; one that came right before the end is still read."""
+        if self._waiting is None or self._waiting.done():
+            return
+        if self._answers:
+            self._waiting.set_result(None)
+        elif self._ended is not None:
+            self._waiting.set_exception(BrokenConnectionError(self._ended))
 
 
 def _path(address: str) -> bytes:
@@ -282,8 +185,3 @@ def wire_body(raw: bytes) -> bytes:
     if not lines.endswith(b"\r\n"):
         lines += b"\r\n"
     return (b"\r\n" + lines).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"
-
-
-def needs_utf8(*addresses: str) -> bool:
-    """Whether an envelope needs SMTPUTF8."""
-    return not all(address.isascii() for address in addresses)

@@ -1,16 +1,21 @@
-"""The asynchronous sender's way to the synchronous store.
+"""The asynchronous sender's way to the synchronous store: group commit.
 
-All transactions of one worker run in one thread: they never wait for each
-other's locks, and what was handed in first is written first.
+All transactions of one worker run in one thread. What its lines hand in while
+a transaction is being committed goes into the next one together, so many mails
+share one wait for the disk.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, Protocol, TypeVar
 
 from nurture.errors import StoreError
 from nurture.store import Store
@@ -19,9 +24,35 @@ from nurture.store.engine import Connection
 log = logging.getLogger("nurture.delivery")
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 FIRST_PAUSE = 0.1  # seconds between tries to write an answer
 LONGEST_PAUSE = 5.0
+GROUP = 256  # pieces of work in one transaction at most
+
+Work = Callable[[Connection], T]
+
+
+class Step(Protocol[T_co]):
+    """Work that does better with others of its kind: few statements for many mails."""
+
+    def write(self, connection: Connection) -> T_co:
+        """Do it alone."""
+        ...
+
+    @staticmethod
+    def write_all(connection: Connection, steps: Sequence[Any]) -> list[Any]:
+        """Do many; the results in the same order."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Work that waits; ``reading`` gets a snapshot of its own."""
+
+    work: Work[Any] | Step[Any]
+    done: Future[Any]
+    reading: bool = False
 
 
 class Ledger:
@@ -29,7 +60,9 @@ class Ledger:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="nurture-ledger")
+        self._waiting: SimpleQueue[_Entry | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="nurture-ledger", daemon=True)
+        self._thread.start()
         self.settling = 0
 
     @property
@@ -37,24 +70,36 @@ class Ledger:
         """An answer cannot be written at present, so no further body may leave."""
         return self.settling > 0
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
-        """Run ``work`` in one write transaction; raises `StoreError` as the store does."""
-        return await asyncio.wrap_future(self._thread.submit(self._write, work))
+    async def write(self, work: Work[T] | Step[T]) -> T:
+        """Run ``work`` in a write transaction; raises `StoreError` as the store does.
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+        What others do in the same transaction never changes what this work gets:
+        if one of them fails, each runs again alone.
+        """
+        return await self.submit(work)
+
+    def submit(self, work: Work[T] | Step[T]) -> asyncio.Future[T]:
+        """The same without waiting; what is submitted first is written first, or together."""
+        return asyncio.wrap_future(self._submit(work))
+
+    async def read(self, work: Work[T]) -> T:
         """Run ``work`` in one snapshot."""
-        return await asyncio.wrap_future(self._thread.submit(self._read, work))
+        result: T = await asyncio.wrap_future(self._submit(work, reading=True))
+        return result
 
-    async def write_answer(self, work: Callable[[Connection], T]) -> T:
+    async def write_answer(self, work: Work[T] | Step[T], failed: StoreError | None = None) -> T:
         """Write what a server said, however long the database is locked or full.
 
         ``work`` must be idempotent: after a lost COMMIT it runs again and finds
-        what it wrote. Gives up only when it is canceled.
+        what it wrote. ``failed``: it was tried, with this error. Gives up only
+        when it is canceled.
         """
-        try:
-            return await self.write(work)
-        except StoreError as error:
-            log.error("an answer of the mail server waits for the database: %s", error)
+        if failed is None:
+            try:
+                return await self.write(work)
+            except StoreError as error:
+                failed = error
+        log.error("an answer of the mail server waits for the database: %s", failed)
         self.settling += 1
         try:
             pause = FIRST_PAUSE
@@ -67,18 +112,74 @@ class Ledger:
         finally:
             self.settling -= 1
 
-    def write_now(self, work: Callable[[Connection], T]) -> T:
+    def write_now(self, work: Work[T] | Step[T]) -> T:
         """The same without asyncio: on the way out, after everything that was handed in before."""
-        return self._thread.submit(self._write, work).result()
+        result: T = self._submit(work).result()
+        return result
 
     def close(self) -> None:
         """Wait for what is under way and end the thread."""
-        self._thread.shutdown(wait=True)
+        self._waiting.put(None)
+        self._thread.join()
 
-    def _write(self, work: Callable[[Connection], T]) -> T:
-        with self._store.write() as connection:
-            return work(connection)
+    def _submit(self, work: Work[T] | Step[T], *, reading: bool = False) -> Future[T]:
+        entry = _Entry(work, Future(), reading)
+        self._waiting.put(entry)
+        return entry.done
 
-    def _read(self, work: Callable[[Connection], T]) -> T:
-        with self._store.read() as connection:
-            return work(connection)
+    def _run(self) -> None:
+        open_for_work = True
+        while open_for_work:
+            entries = [self._waiting.get()]
+            while len(entries) < GROUP:
+                try:
+                    entries.append(self._waiting.get_nowait())
+                except Empty:
+                    break
+            open_for_work = None not in entries
+            # who was canceled meanwhile is left out; from here on nobody can cancel
+            going = [entry for entry in entries if entry and entry.done.set_running_or_notify_cancel()]
+            for entry in going:
+                if entry.reading:
+                    _run_alone(entry, self._store.read())
+            self._write_group([entry for entry in going if not entry.reading])
+
+    def _write_group(self, entries: list[_Entry]) -> None:
+        if len(entries) > 1:
+            try:
+                with self._store.write() as connection:
+                    results = _together(connection, [entry.work for entry in entries])
+            except Exception as error:  # noqa: BLE001 - each tells its own error below
+                log.debug("a group of %d fell apart: %s", len(entries), type(error).__name__)
+            else:
+                for entry, result in zip(entries, results, strict=True):
+                    entry.done.set_result(result)
+                return
+        for entry in entries:
+            _run_alone(entry, self._store.write())
+
+
+def _run_alone(entry: _Entry, transaction: AbstractContextManager[Connection]) -> None:
+    try:
+        with transaction as connection:
+            result = entry.work(connection) if callable(entry.work) else entry.work.write(connection)
+    except BaseException as error:  # noqa: BLE001 - handed to who waits for it
+        entry.done.set_exception(error)
+    else:
+        entry.done.set_result(result)
+
+
+def _together(connection: Connection, works: Sequence[Work[object] | Step[object]]) -> list[object]:
+    """The results in order; steps of one kind are written together, in the order in which kinds first come."""
+    results: list[object] = [None] * len(works)
+    kinds: dict[type[Step[object]], list[int]] = {}
+    for index, work in enumerate(works):
+        if callable(work):
+            results[index] = work(connection)
+        else:
+            kinds.setdefault(type(work), []).append(index)
+    for kind, indices in kinds.items():
+        written = kind.write_all(connection, [works[index] for index in indices])
+        for index, result in zip(indices, written, strict=True):
+            results[index] = result
+    return results

@@ -1,261 +1,340 @@
-"""One line: a kept connection of one sender and the deliveries that go over it, one after the other."""
+"""One line: a kept connection of one sender and the deliveries that go over it, one after the other.
+
+While the server thinks about one mail the next is composed. Where it takes
+PIPELINING (RFC 2920), the body of one and the envelope of the next go out in one
+write; the next one's body waits until the answer to the first is written down.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date, datetime
+from dataclasses import dataclass
+from functools import partial
 
-from nurture.clock import Clock
-from nurture.delivery.connection import DialError, SmtpConnection, Timeouts, dial
-from nurture.delivery.ledger import Ledger
-from nurture.delivery.messages import EditionComposers, OutgoingMessage
+from nurture.composing.dkim import Signer
+from nurture.delivery.connection import BrokenConnectionError, SmtpConnection
+from nurture.delivery.dialing import DialError, dial
 from nurture.delivery.opening import opens
 from nurture.delivery.routes import Route
 from nurture.delivery.settling import SenderStop, Settlement, put_back
-from nurture.delivery.transaction import Ending, MarkRefusedError, Transaction
-from nurture.errors import ComposeError, StoreError
-from nurture.store import attempts, contacts, deliveries
-from nurture.store.attempts import Attempt, AttemptEnd, ClaimedDelivery
-from nurture.store.contacts import PersonRow
-from nurture.store.engine import Connection
-from nurture.store.gate import Refusal
+from nurture.delivery.shift import Shift
+from nurture.delivery.supply import Composed, Supply
+from nurture.delivery.transaction import Ending, Transaction, broken
+from nurture.delivery.turn import Turn, Written
+from nurture.errors import StoreError
+from nurture.store.attempts import Attempt, AttemptEnd
+from nurture.store.groups import Beginning, Marking
 from nurture.store.senders import StoppedSender
-from nurture.vocabulary import AttemptOutcome, AttemptPhase, DeliveryState, Mode, Verdict
-from nurture.workspace.workspace import Workspace
+from nurture.vocabulary import AttemptOutcome, AttemptPhase, DeliveryState, Verdict
+from nurture.workspace.settings import Pipelining
 
 log = logging.getLogger("nurture.delivery")
 
 BATCH = 10  # deliveries claimed at once by one line
 
 
-class MarkWithheldError(Exception):
-    """No body may leave now: the worker stops, or an earlier answer waits for the database."""
-
-
-@dataclass
-class Shift:
-    """What all lines of one `Worker.deliver_due` share."""
-
-    ledger: Ledger
-    owner: str
-    clock: Clock
-    workspace: Workspace
-    mode: Mode
-    timeouts: Timeouts
-    composers: EditionComposers
-    limit: int | None  # how many more deliveries may be begun
-    stopping: bool = False
-    counts: Counter[DeliveryState] = field(default_factory=Counter)
-    retried: int = 0
-    stopped: dict[str, StoppedSender] = field(default_factory=dict)
-
-    def today(self) -> date:
-        """The clinic's date: consents are good through a day."""
-        return self.workspace.settings.today(self.clock.now())
-
-    def take(self) -> int:
-        """How many deliveries a line may claim now; they are counted as begun."""
-        size = BATCH if self.limit is None else min(BATCH, self.limit)
-        if self.limit is not None:
-            self.limit -= size
-        return size
-
-    def give_back(self, unused: int) -> None:
-        """The other way round, for what was not there to claim."""
-        if self.limit is not None:
-            self.limit += unused
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    transaction: Transaction
+    ending: Ending
+    written: asyncio.Future[DeliveryState]
 
 
 class Line:
     """Delivers what is due for one sender until nothing is left, the sender stops, or the worker does."""
 
-    def __init__(self, shift: Shift, sender: str, route: Route) -> None:
+    def __init__(self, shift: Shift, sender: str, route: Route, signer: Signer) -> None:
         self._shift = shift
         self._sender = sender
         self._route = route
+        self._supply = Supply(shift, sender, signer)
         self._connection: SmtpConnection | None = None
-        self._transaction: Transaction | None = None
+        self._begun: list[Transaction] = []  # tries that were begun and are not settled, the oldest first
+        self._out: Transaction | None = None  # its body is out, its answer not read
+        self._writing: _Writing | None = None  # its answer is read, and on its way into the database
 
     @property
     def awaits_answer(self) -> bool:
         """The body is out, or its answer is being written: worth waiting for."""
-        going = self._transaction
-        return going is not None and (going.phase is AttemptPhase.BODY or going.ending is not None)
+        return self._out is not None or self._writing is not None
 
     async def run(self) -> None:
         """Claim and deliver; raises `StoreError` if the database fails between two mails."""
         try:
-            while self._may_go_on() and (batch := await self._claim()):
-                people = await self._people(batch)
-                for claimed in batch:
-                    if not self._may_go_on():
-                        await self._give_back(claimed)
-                        continue
-                    await self._deliver(claimed, people.get(claimed.contact_id or 0))
+            current = await self._next()
+            while current is not None:
+                current = await self._deliver(current)
+            await self._supply.give_batch_back()
             if self._connection is not None:
                 await self._connection.quit()
+        except BaseException:
+            self._write_at_once()
+            raise
         finally:
             if self._connection is not None:
                 self._connection.close()
 
-    def _may_go_on(self) -> bool:
-        shift = self._shift
-        return not shift.stopping and self._sender not in shift.stopped and not shift.ledger.troubled
+    # -- one mail after the other
 
-    async def _claim(self) -> tuple[ClaimedDelivery, ...]:
-        shift, size = self._shift, self._shift.take()
-        if not size:
-            return ()
-        now = shift.clock.now()
-        batch = await shift.ledger.write(
-            lambda connection: deliveries.claim(
-                connection, mode=shift.mode, sender=self._sender, owner=shift.owner, now=now, limit=size
-            )
-        )
-        shift.give_back(size - len(batch))
-        return batch
+    async def _deliver(self, current: Transaction) -> Transaction | None:
+        """Bring a begun mail to its body's last byte; the one that comes next, begun."""
+        following = await self._supply.next_ahead()
+        await self._read_answer(current)
+        if not current.offered:
+            await self._write_answer()
+        if not self._shift.may_go_on(self._sender):
+            await self._put_off(current, following)
+            return None
+        ending = await self._envelope(current)
+        if ending is not None:
+            return await self._after_refusal(current, ending, following)
+        if not self._shift.may_go_on(self._sender):
+            await self._put_off(current, following)
+            return None
+        marking = self._submit(mark=current, begin=following)
+        try:
+            in_time = await self._write_answer()
+            written = await marking
+        except StoreError as error:
+            await self._after_failure(current, following, str(error))
+            return await self._next()
+        upcoming = self._begin(following, written)
+        if written.refusal is not None:
+            # after an accepted RCPT only a closed connection means "no mail"
+            self._hang_up()
+            self._forget(current)
+            self._shift.count(written.refusal.state)
+        elif self._shift.stopping or not in_time:
+            # nothing of the body has left
+            self._hang_up()
+            words = "the worker stopped" if in_time else "the answer to the mail before waited for the database"
+            await self._settle(current, current.given_up(words))
+        elif not self._is_connected():
+            words = "the server closed the connection before the body"
+            await self._settle(current, broken(AttemptPhase.DATA, words))
+        else:
+            self._send_body(current, upcoming)
+        return upcoming or await self._next()
 
-    async def _people(self, batch: tuple[ClaimedDelivery, ...]) -> dict[int, PersonRow]:
-        ids = [claimed.contact_id for claimed in batch if claimed.contact_id is not None]
-        return await self._shift.ledger.read(lambda connection: contacts.people_by_id(connection, ids))
+    def _send_body(self, current: Transaction, upcoming: Transaction | None) -> None:
+        connection = self._connection
+        assert connection is not None
+        current.phase = AttemptPhase.BODY
+        self._out = current
+        if upcoming is not None and connection.pipelines and self._pipelining() is Pipelining.AUTO:
+            upcoming.offer(connection, current.wire)
+        else:
+            connection.send(current.wire)
 
-    async def _give_back(self, claimed: ClaimedDelivery, until: datetime | None = None) -> None:
-        shift, now = self._shift, self._shift.clock.now()
-        await shift.ledger.write(
-            lambda connection: attempts.requeue(connection, claimed, owner=shift.owner, now=now, until=until)
-        )
+    async def _next(self) -> Transaction | None:
+        """The next mail that may begin; the answer to the last one is read and written first."""
+        await self._read_answer()
+        await self._write_answer()
+        while self._shift.may_go_on(self._sender) and (composed := await self._supply.next()) is not None:
+            begun = self._begin(composed, await self._submit(begin=composed))
+            if begun is not None:
+                return begun
+        return None
 
-    async def _deliver(self, claimed: ClaimedDelivery, person: PersonRow | None) -> None:
-        shift, now = self._shift, self._shift.clock.now()
-        message = None
-        if person is not None and person.address is not None and claimed.address is not None:
-            open_from = opens(shift.workspace, claimed.campaign, person, now)
-            if open_from > now:
-                await self._give_back(claimed, open_from)
-                return
-            try:
-                message = await self._compose(claimed, person, now)
-            except ComposeError as error:
-                await self._skip(claimed, str(error), now)
-                return
-        begun = await self._begin(claimed, message, now)
-        if isinstance(begun, Refusal):
-            self._count_refusal(begun)
+    async def _read_answer(self, current: Transaction | None = None) -> None:
+        """The answer to the body that is out; it is on its way into the database when this returns."""
+        if self._out is None:
             return
-        assert message is not None, "the gate is shut for a contact without an address"
-        assert person is not None
-        someone = person
-        settle = _Settler(
-            shift,
-            claimed,
-            begun,
-            lambda when: opens(shift.workspace, claimed.campaign, someone, when),
-            server=self._route.server,
-        )
-        await self._transact(claimed, begun, message, settle)
+        assert self._connection is not None
+        out = self._out
+        ending = await out.answered(self._connection)
+        if ending.end.outcome is AttemptOutcome.UNCERTAIN and current is not None and current.offered:
+            self._shift.lost_step(self._sender)
+        if ending.end.outcome is AttemptOutcome.STOPPED:
+            self._out = None
+            await self._settle(out, ending)
+        else:
+            self._writing = _Writing(out, ending, self._shift.ledger.submit(self._settlement(out, ending)))
+            self._out = None
 
-    async def _compose(self, claimed: ClaimedDelivery, person: PersonRow, now: datetime) -> OutgoingMessage:
-        composers = self._shift.composers
-        if composers.missing(claimed.edition_id):
-            await self._shift.ledger.read(lambda connection: composers.load(connection, claimed.edition_id))
-        return composers.compose(claimed, person, now=now)
+    async def _write_answer(self) -> bool:
+        """Wait until the answer that was read is in the database, however long that takes.
 
-    async def _skip(self, claimed: ClaimedDelivery, words: str, now: datetime) -> None:
-        shift = self._shift
-        await shift.ledger.write(
-            lambda connection: attempts.skip_unrendered(connection, claimed, owner=shift.owner, words=words, now=now)
-        )
-        shift.counts[DeliveryState.SKIPPED] += 1
-
-    async def _begin(
-        self, claimed: ClaimedDelivery, message: OutgoingMessage | None, now: datetime
-    ) -> Attempt | Refusal:
-        shift, today = self._shift, self._shift.today()
-        return await shift.ledger.write(
-            lambda connection: attempts.begin_attempt(
-                connection,
-                claimed,
-                owner=shift.owner,
-                server=self._route.server,
-                message_id=message.message_id if message else "",
-                now=now,
-                today=today,
-            )
-        )
-
-    def _count_refusal(self, refusal: Refusal) -> None:
-        if refusal.state in (DeliveryState.SKIPPED, DeliveryState.CANCELED):
-            self._shift.counts[refusal.state] += 1
-
-    async def _transact(
-        self, claimed: ClaimedDelivery, attempt: Attempt, message: OutgoingMessage, settle: _Settler
-    ) -> None:
-        transaction = self._transaction = Transaction(message, lambda: self._mark(claimed, attempt, message))
+        False: it did not work at once, so the connection was closed meanwhile.
+        """
+        if self._writing is None:
+            return True
+        transaction, ending = self._writing.transaction, self._writing.ending
+        in_time = True
         try:
-            await settle.ending(await self._send(transaction))
-        except MarkRefusedError as error:
-            self._count_refusal(error.refusal)
-        except (MarkWithheldError, StoreError) as error:
-            # nothing of the body has left, also if the mark's COMMIT did arrive
-            await settle.ending(_given_up(transaction, str(error)))
-        except BaseException:
-            settle.at_once(transaction.ending or _given_up(transaction, "the worker stopped"))
-            raise
-        finally:
-            self._transaction = None
+            state = await self._writing.written
+        except StoreError as error:
+            in_time = False
+            self._hang_up()
+            state = await self._shift.ledger.write_answer(self._settlement(transaction, ending), error)
+        self._writing = None
+        self._count(transaction, ending, state)
+        return in_time
 
-    async def _send(self, transaction: Transaction) -> Ending:
-        """Over the kept connection; once more over a new one if the kept one turns out to be dead."""
-        try:
-            if self._connection is None or not self._connection.is_open:
-                self._connection = await dial(self._route, self._shift.timeouts)
-            ending = await transaction.run(self._connection)
-            if self._went_stale(ending):
-                self._connection = await dial(self._route, self._shift.timeouts)
-                ending = await transaction.run(self._connection)
-        except DialError as error:
-            reply = error.reply
-            end = AttemptEnd(
-                AttemptOutcome.STOPPED,
-                AttemptPhase.CONNECT,
-                reply.code if reply else None,
-                reply.enhanced if reply else None,
-                error.words,
-            )
-            transaction.phase = AttemptPhase.CONNECT
-            ending = transaction.ending = Ending(end, Verdict.STOP_SENDER if error.refused else Verdict.RETRY)
+    async def _envelope(self, current: Transaction) -> Ending | None:
+        """Bring it to its 354; over a new connection if the kept one turns out to be dead."""
+        ending: Ending | None = None
+        for _ in range(2):
+            try:
+                connection = await self._connected(current)
+            except DialError as error:
+                return _not_dialed(current, error)
+            fresh = connection.carried == 0
+            at_once = connection.pipelines and self._pipelining() is not Pipelining.OFF
+            try:
+                ending = await current.accept(connection, at_once=at_once)
+            except BrokenConnectionError as error:
+                ending = broken(current.phase, str(error))
+            if ending is None or fresh or connection.is_open or not _is_stale(ending):
+                return ending
         return ending
 
-    def _went_stale(self, ending: Ending) -> bool:
-        """A server ends a session between two mails: nobody's fault, and no try."""
-        kept = self._connection
-        closed = kept is not None and kept.carried > 0 and not kept.is_open
-        return closed and ending.end.phase in (AttemptPhase.MAIL, AttemptPhase.RCPT) and ending.end.code in (None, 421)
+    async def _connected(self, current: Transaction) -> SmtpConnection:
+        if self._connection is None or not self._connection.is_open:
+            current.offered = False
+            await self._write_answer()  # dialing may take minutes
+            self._connection = await dial(self._route, self._shift.timeouts)
+        return self._connection
 
-    async def _mark(self, claimed: ClaimedDelivery, attempt: Attempt, message: OutgoingMessage) -> Refusal | None:
+    async def _after_refusal(
+        self, current: Transaction, ending: Ending, following: Composed | None
+    ) -> Transaction | None:
+        await self._write_answer()
+        await self._settle(current, ending)
+        if following is None:
+            return await self._next()
+        if not self._shift.may_go_on(self._sender):
+            await self._supply.give_back(following.claimed)
+            return None
+        return self._begin(following, await self._submit(begin=following)) or await self._next()
+
+    async def _after_failure(self, current: Transaction, following: Composed | None, words: str) -> None:
+        """The database failed at the mark: nothing of the body has left, also if its COMMIT did arrive."""
+        self._hang_up()
+        await self._settle(current, current.given_up(words))
+        if following is not None:
+            await self._supply.give_back(following.claimed)
+
+    async def _put_off(self, current: Transaction, following: Composed | None) -> None:
+        """The worker stops, or must not send: what was begun goes back."""
+        self._hang_up()
+        await self._write_answer()
+        self._forget(current)
+        await self._supply.give_back(current.claimed)
+        if following is not None:
+            await self._supply.give_back(following.claimed)
+
+    def _pipelining(self) -> Pipelining:
+        return Pipelining.OFF if self._shift.in_lockstep(self._sender) else self._route.pipelining
+
+    def _is_connected(self) -> bool:
+        return self._connection is not None and self._connection.is_open
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    # -- what is written
+
+    def _submit(self, *, mark: Transaction | None = None, begin: Composed | None = None) -> asyncio.Future[Written]:
+        """One turn: the mark of this mail, the beginning of the next. `StoreError`: nothing of it is written."""
         shift = self._shift
-        if shift.stopping or shift.ledger.troubled:
-            raise MarkWithheldError("the worker stopped" if shift.stopping else "an answer waits for the database")
-        now, today = shift.clock.now(), shift.today()
+        turn = Turn(
+            owner=shift.owner,
+            now=shift.clock.now(),
+            today=shift.today(),
+            mark=Marking(mark.claimed, mark.attempt, mark.message.values) if mark else None,
+            begin=self._beginning(begin) if begin else None,
+        )
+        return shift.ledger.submit(turn)
 
-        def work(connection: Connection) -> Refusal | None:
-            return attempts.mark(
-                connection, claimed, attempt, owner=shift.owner, values=message.values, now=now, today=today
+    def _beginning(self, composed: Composed) -> Beginning:
+        message = composed.message
+        message_id, date = (message.message_id, message.date) if message else ("", self._shift.clock.now())
+        return Beginning(composed.claimed, self._route.server, message_id, date)
+
+    def _begin(self, composed: Composed | None, written: Written) -> Transaction | None:
+        """The transaction of a try that was begun; None if it was not."""
+        if composed is None:
+            return None
+        if not isinstance(written.begun, Attempt):
+            assert written.begun is not None
+            self._shift.count(written.begun.state)
+            return None
+        assert composed.person is not None, "the gate is shut for a contact without an address"
+        assert composed.message is not None
+        window = partial(opens, self._shift.workspace, composed.claimed.campaign, composed.person)
+        transaction = Transaction(composed.claimed, written.begun, composed.message, window)
+        self._begun.append(transaction)
+        return transaction
+
+    async def _settle(self, transaction: Transaction, ending: Ending) -> None:
+        """Write how a try ended, however long the database takes."""
+        if ending.end.outcome is AttemptOutcome.STOPPED:
+            await self._stop(transaction, ending)
+            self._forget(transaction)
+            return
+        state = await self._shift.ledger.write_answer(self._settlement(transaction, ending))
+        self._count(transaction, ending, state)
+
+    def _count(self, transaction: Transaction, ending: Ending, state: DeliveryState) -> None:
+        self._forget(transaction)
+        self._shift.retried += state is DeliveryState.QUEUED and ending.end.outcome is AttemptOutcome.RETRY
+        self._shift.count(state)
+
+    def _settlement(self, transaction: Transaction, ending: Ending) -> Settlement:
+        now = self._shift.clock.now()
+        return Settlement(transaction.claimed, transaction.attempt, ending, now, transaction.opens)
+
+    def _forget(self, transaction: Transaction) -> None:
+        self._begun.remove(transaction)
+
+    def _write_at_once(self) -> None:
+        """On the way out. If that fails, recovery finds the marks (or none) and knows enough."""
+        known = {self._writing.transaction: self._writing.ending} if self._writing else {}
+        for transaction in list(self._begun):
+            ending = known.get(transaction) or transaction.given_up("the worker stopped")
+            try:
+                state = self._shift.ledger.write_now(self._settlement(transaction, ending).write)
+            except StoreError as error:
+                log.error("delivery %s could not be settled while stopping: %s", transaction.claimed.id, error)
+            else:
+                self._shift.count(state)
+
+    async def _stop(self, transaction: Transaction, ending: Ending) -> None:
+        """The server refuses us, or cannot be reached: no more dialing for a while, and nobody is blamed."""
+        shift, sender = self._shift, self._sender
+        if sender not in shift.stopped:
+            # set before the first await: two lines that fail together stop once
+            words = _stop_words(self._route.server, ending.end)
+            stop = SenderStop(shift.mode, sender, words, outage=ending.verdict is Verdict.RETRY, now=shift.clock.now())
+            shift.stopped[sender] = StoppedSender(sender, stop.now, 0, words)
+            shift.stopped[sender] = await shift.ledger.write_answer(stop.write)
+        until, now = shift.stopped[sender].until, shift.clock.now()
+        await shift.ledger.write_answer(
+            lambda connection: put_back(
+                connection, transaction.claimed, transaction.attempt, ending, until=until, now=now
             )
-
-        refusal = await shift.ledger.write(work)
-        if refusal is None and shift.stopping:
-            raise MarkWithheldError("the worker stopped")
-        return refusal
+        )
 
 
-def _given_up(transaction: Transaction, words: str) -> Ending:
-    in_body = transaction.phase is AttemptPhase.BODY
-    outcome = AttemptOutcome.UNCERTAIN if in_body else AttemptOutcome.ABANDONED
-    return Ending(AttemptEnd(outcome, transaction.phase, answer=words))
+def _not_dialed(current: Transaction, error: DialError) -> Ending:
+    current.phase = AttemptPhase.CONNECT
+    reply = error.reply
+    end = AttemptEnd(
+        AttemptOutcome.STOPPED,
+        AttemptPhase.CONNECT,
+        reply.code if reply else None,
+        reply.enhanced if reply else None,
+        error.words,
+    )
+    return Ending(end, Verdict.STOP_SENDER if error.refused else Verdict.RETRY)
+
+
+def _is_stale(ending: Ending) -> bool:
+    """A server ends a session between two mails: nobody's fault, and no try."""
+    return ending.end.phase in (AttemptPhase.MAIL, AttemptPhase.RCPT) and ending.end.code in (None, 421)
 
 
 def _stop_words(server: str, end: AttemptEnd) -> str:
@@ -263,60 +342,3 @@ def _stop_words(server: str, end: AttemptEnd) -> str:
         return end.answer or f"{server} cannot be used"
     said = " ".join(filter(None, (str(end.code or ""), end.enhanced, end.answer)))
     return f"{server} refuses our mail: {said}"
-
-
-class _Settler:
-    """Writes how one try ended."""
-
-    def __init__(
-        self,
-        shift: Shift,
-        claimed: ClaimedDelivery,
-        attempt: Attempt,
-        opens_at: Callable[[datetime], datetime],
-        *,
-        server: str,
-    ) -> None:
-        self._shift = shift
-        self._server = server
-        self._claimed = claimed
-        self._attempt = attempt
-        self._opens = opens_at
-
-    async def ending(self, ending: Ending) -> None:
-        """Write it, however long the database takes."""
-        if ending.end.outcome is AttemptOutcome.STOPPED:
-            await self._stop(ending)
-            return
-        state = await self._shift.ledger.write_answer(self._settlement(ending).write)
-        self._count(ending, state)
-
-    def at_once(self, ending: Ending) -> None:
-        """Write it on the way out. If that fails, recovery finds the mark (or none) and knows enough."""
-        try:
-            self._count(ending, self._shift.ledger.write_now(self._settlement(ending).write))
-        except StoreError as error:
-            log.error("delivery %s could not be settled while stopping: %s", self._claimed.id, error)
-
-    def _settlement(self, ending: Ending) -> Settlement:
-        return Settlement(self._claimed, self._attempt, ending, self._shift.clock.now(), self._opens)
-
-    def _count(self, ending: Ending, state: DeliveryState) -> None:
-        if state is DeliveryState.QUEUED:
-            self._shift.retried += ending.end.outcome is AttemptOutcome.RETRY
-        else:
-            self._shift.counts[state] += 1
-
-    async def _stop(self, ending: Ending) -> None:
-        shift, sender = self._shift, self._claimed.sender
-        if sender not in shift.stopped:
-            # set before the first await: two lines that fail together stop once
-            outage = ending.verdict is Verdict.RETRY
-            words = _stop_words(self._server, ending.end)
-            stop = SenderStop(shift.mode, sender, words, outage=outage, now=shift.clock.now())
-            shift.stopped[sender] = StoppedSender(sender, stop.now, 0, words)
-            shift.stopped[sender] = await shift.ledger.write_answer(stop.write)
-        until, now = shift.stopped[sender].until, shift.clock.now()
-        await shift.ledger.write_answer(
-            lambda connection: put_back(connection, self._claimed, self._attempt, ending, until=until, now=now)
-        )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nurture.composing.dkim import Signer
 from nurture.composing.edition import EditionContent
 from nurture.composing.headers import new_message_id
 from nurture.composing.message import Composer
@@ -52,8 +53,8 @@ class EditionComposers:
         while len(self._composers) > EDITIONS_AT_HAND:
             self._composers.popitem(last=False)
 
-    def compose(self, claimed: ClaimedDelivery, person: PersonRow, *, now: datetime) -> OutgoingMessage:
-        """The mail as it shall leave; a retry gets the Message-ID and Date of the first try.
+    def compose(self, claimed: ClaimedDelivery, person: PersonRow, *, signer: Signer, now: datetime) -> OutgoingMessage:
+        """The mail as it shall leave, signed; a retry gets the Message-ID and Date of the first try.
 
         Raises `RenderError` if it cannot be composed for this person.
         """
@@ -74,4 +75,5 @@ class EditionComposers:
                 news_ids=claimed.news_ids,
             )
         )
-        return OutgoingMessage(message_id, date, message.envelope_from, message.envelope_to, message.raw, values)
+        raw = signer.sign(message.raw, at=date) + message.raw
+        return OutgoingMessage(message_id, date, message.envelope_from, message.envelope_to, raw, values)

@@ -10,7 +10,7 @@ from pathlib import Path
 from nurture.errors import SenderError
 from nurture.vocabulary import Mode
 from nurture.workspace.secrets import SecretReference
-from nurture.workspace.settings import Sender, TlsMode
+from nurture.workspace.settings import Pipelining, Sender, TlsMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class Route:
     password: SecretReference | None = None
     ca_file: Path | None = None
     connections: int = 1
+    pipelining: Pipelining = Pipelining.AUTO
     root: Path = Path()  # of the workspace; the password's file path starts here
 
     @property
@@ -91,5 +92,6 @@ def route_for(name: str, sender: Sender | None, *, mode: Mode, sandbox: tuple[st
         password=smtp.password,
         ca_file=root / smtp.ca_file if smtp.ca_file else None,
         connections=sender.connections,
+        pipelining=smtp.pipelining,
         root=root,
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from nurture.delivery.retries import OUTAGE_PAUSE, jitter, next_attempt, sender_pause
 from nurture.delivery.transaction import Ending
-from nurture.store import alerts, attempts, deliveries, events, senders, suppressions
+from nurture.store import alerts, attempts, deliveries, events, groups, senders, suppressions
 from nurture.store.attempts import Attempt, ClaimedDelivery
 from nurture.store.engine import Connection
 from nurture.store.senders import StoppedSender
@@ -41,12 +41,24 @@ class Settlement:
             return self._retry(connection)
         settled = self._settle(connection)
         if outcome is AttemptOutcome.SENT:
-            self._sender_works(connection)
+            sender_works(connection, self.claimed.mode, self.claimed.sender, self.now)
         if settled and self.ending.verdict is Verdict.FAIL_ADDRESS and self.claimed.mode is Mode.LIVE:
             self._suppress(connection)
         if settled and outcome is AttemptOutcome.UNCERTAIN:
             raise_uncertain(connection, self.claimed.mode, self.now)
         return attempts.STATE_AFTER[outcome]
+
+    @staticmethod
+    def write_all(connection: Connection, steps: Sequence[Settlement]) -> list[DeliveryState]:
+        """Settle many: those that were sent together, any other answer alone."""
+        sent = [step for step in steps if step.ending.end.outcome is AttemptOutcome.SENT]
+        done: set[int] = set()
+        if sent:
+            tries = [(step.claimed, step.attempt, step.ending.end) for step in sent]
+            done = groups.settle_sent(connection, tries, now=sent[-1].now)
+        for sender in {(step.claimed.mode, step.claimed.sender) for step in sent}:
+            sender_works(connection, *sender, sent[-1].now)
+        return [DeliveryState.SENT if step.claimed.id in done else step.write(connection) for step in steps]
 
     def _settle(self, connection: Connection, ending: Ending | None = None, when: datetime | None = None) -> bool:
         end = (ending or self.ending).end
@@ -71,10 +83,6 @@ class Settlement:
         self._settle(connection, replace(self.ending, end=given_up))
         return DeliveryState.FAILED
 
-    def _sender_works(self, connection: Connection) -> None:
-        if senders.clear(connection, self.claimed.mode, self.claimed.sender):
-            alerts.resolve_alert(connection, AlertKind.SENDER_STOPPED, self.claimed.sender, self.now)
-
     def _suppress(self, connection: Connection) -> None:
         claimed = self.claimed
         data = {"reason": SuppressionReason.HARD_BOUNCED, "delivery": claimed.id}
@@ -97,6 +105,12 @@ class Settlement:
             source=f"delivery {claimed.id}",
             now=self.now,
         )
+
+
+def sender_works(connection: Connection, mode: Mode, sender: str, now: datetime) -> None:
+    """Its server took a mail: whatever stopped it is over."""
+    if senders.clear(connection, mode, sender):
+        alerts.resolve_alert(connection, AlertKind.SENDER_STOPPED, sender, now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ without an answer is uncertain.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
-from nurture.delivery.connection import BrokenConnectionError, PathError, SmtpConnection, needs_utf8, wire_body
+from nurture.delivery.connection import BrokenConnectionError, PathError, SmtpConnection, wire_body
 from nurture.delivery.messages import OutgoingMessage
 from nurture.delivery.replies import Reply, judge
-from nurture.store.attempts import AttemptEnd
-from nurture.store.gate import Refusal
+from nurture.store.attempts import Attempt, AttemptEnd, ClaimedDelivery
 from nurture.vocabulary import AttemptOutcome, AttemptPhase, Verdict
 
 OUTCOME_OF = {
@@ -24,6 +24,7 @@ OUTCOME_OF = {
     Verdict.FAIL_ADDRESS: AttemptOutcome.FAILED,
     Verdict.STOP_SENDER: AttemptOutcome.STOPPED,
 }
+_ENVELOPE = (AttemptPhase.MAIL, AttemptPhase.RCPT, AttemptPhase.DATA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,89 +40,133 @@ class Ending:
         return self.end.answer or ""
 
 
-class MarkRefusedError(Exception):
-    """The last gate is shut; the mark has settled the delivery."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.reason)
-        self.refusal = refusal
-
-
 class Transaction:
-    """A try that was begun. ``phase`` says how far it got, ``ending`` how it ended once that is known."""
+    """A try that was begun.
 
-    def __init__(self, message: OutgoingMessage, mark: Callable[[], Awaitable[Refusal | None]]) -> None:
+    ``phase`` says how far it got; ``offered`` whether its whole envelope was
+    written without waiting for answers. ``opens`` is the reader's window
+    (`opening.opens`).
+    """
+
+    def __init__(
+        self,
+        claimed: ClaimedDelivery,
+        attempt: Attempt,
+        message: OutgoingMessage,
+        opens: Callable[[datetime], datetime],
+    ) -> None:
+        self.claimed = claimed
+        self.attempt = attempt
         self.message = message
+        self.opens = opens
         self.phase = AttemptPhase.CONNECT
-        self.ending: Ending | None = None
-        self._mark = mark
+        self.offered = False
 
-    async def run(self, connection: SmtpConnection) -> Ending:
-        """Send the mail; the connection is left ready for the next one, or closed.
+    def offer(self, connection: SmtpConnection, body: bytes = b"") -> None:
+        """Write ``body`` of the mail before, and right behind it the envelope (RFC 2920 3.1) if it is fit for that."""
+        commands = self._commands(connection)
+        if isinstance(commands, Ending):
+            connection.send(body)
+            return
+        connection.send(body, *commands)
+        self.offered = True
 
-        Raises `MarkRefusedError`, and what the mark itself raises; then the
-        connection is closed and nothing of the body has left.
+    async def accept(self, connection: SmtpConnection, *, at_once: bool) -> Ending | None:
+        """Bring the envelope to the 354; an ending where it is refused.
+
+        ``at_once``: all three commands in one write. Raises `BrokenConnectionError`
+        if the connection ends before anything of it was refused.
         """
-        try:
-            self.ending = await self._envelope(connection) or await self._body(connection)
-        except BrokenConnectionError as error:
-            outcome = AttemptOutcome.UNCERTAIN if self.phase is AttemptPhase.BODY else AttemptOutcome.RETRY
-            verdict = None if self.phase is AttemptPhase.BODY else Verdict.RETRY
-            self.ending = Ending(AttemptEnd(outcome, self.phase, answer=str(error)), verdict)
-        return self.ending
-
-    async def _envelope(self, connection: SmtpConnection) -> Ending | None:
-        """MAIL, RCPT, DATA; an ending where one is refused."""
-        message = self.message
         self.phase = AttemptPhase.MAIL
+        commands = self._commands(connection)
+        if isinstance(commands, Ending):
+            return commands
+        if at_once and not self.offered:
+            self.offer(connection)
+        refused: tuple[AttemptPhase, Reply] | None = None
+        try:
+            for phase, command in zip(_ENVELOPE, commands, strict=True):
+                if refused is None:
+                    self.phase = phase
+                if not self.offered:
+                    connection.send(command)
+                seconds = connection.timeouts.data if phase is AttemptPhase.DATA else connection.timeouts.command
+                reply = await connection.answer(seconds)
+                if refused is None and not _is_good(phase, reply):
+                    refused = phase, reply
+                    if not self.offered:
+                        break
+            if refused is None:
+                return None
+            await self._leave(connection, refused, reply)
+        except BrokenConnectionError:
+            if refused is None:
+                raise
+        return self._answered(*refused)
+
+    async def answered(self, connection: SmtpConnection) -> Ending:
+        """The answer to the body, or the lack of one."""
+        self.phase = AttemptPhase.BODY
+        try:
+            reply = await connection.answer(connection.timeouts.body)
+        except BrokenConnectionError as error:
+            return _uncertain(str(error))
+        if reply.code // 100 not in (2, 4, 5):
+            connection.close()
+            return _uncertain(f"after the body the server said {reply.code} {reply.text}, which is no answer")
+        connection.carried += reply.code // 100 == 2
+        return self._answered(AttemptPhase.BODY, reply)
+
+    @property
+    def wire(self) -> bytes:
+        """The body as it goes out after the 354."""
+        return wire_body(self.message.raw)
+
+    def given_up(self, words: str) -> Ending:
+        """We end it ourselves: uncertain once the body is on its way, else put back."""
+        if self.phase is AttemptPhase.BODY:
+            return _uncertain(words)
+        return Ending(AttemptEnd(AttemptOutcome.ABANDONED, self.phase, answer=words))
+
+    def _commands(self, connection: SmtpConnection) -> tuple[bytes, bytes, bytes] | Ending:
+        message, limit = self.message, connection.size_limit
         size = len(message.raw)
-        limit = connection.size_limit
         if limit is not None and size > limit:
             return self._refused_here(f"the mail has {size} octets, the mail server takes {limit} (SIZE)")
         try:
-            utf8 = needs_utf8(message.envelope_from, message.envelope_to)
-            reply = await connection.mail(message.envelope_from, size=size, utf8=utf8)
-            if reply.code // 100 == 2:
-                self.phase = AttemptPhase.RCPT
-                reply = await connection.rcpt(message.envelope_to)
+            return connection.envelope(message.envelope_from, message.envelope_to, size=size)
         except PathError as error:
-            await connection.reset()
             return self._refused_here(str(error))
-        if reply.code // 100 == 2:
-            self.phase = AttemptPhase.DATA
-            reply = await connection.data()
-            if reply.code == 354:
-                return None
-            if reply.code // 100 == 2:  # neither yes nor no: the two sides lost step
-                connection.close()
+
+    async def _leave(self, connection: SmtpConnection, refused: tuple[AttemptPhase, Reply], last: Reply) -> None:
+        """After a refusal: make the connection ready for another envelope."""
+        phase, reply = refused
+        if self.offered and phase is not AttemptPhase.DATA and last.code == 354:
+            # RFC 2920 3.1: it waits for a body all the same; an empty one to nobody, its answer says nothing
+            connection.send(b".\r\n")
+            await connection.answer(connection.timeouts.body)
+        elif phase is AttemptPhase.DATA and reply.code // 100 == 2:  # neither yes nor no: the two sides lost step
+            connection.close()
         if connection.is_open:
             await connection.reset()
-        return self._answered(reply)
 
-    async def _body(self, connection: SmtpConnection) -> Ending:
-        wire = wire_body(self.message.raw)
-        try:
-            refusal = await self._mark()
-        except BaseException:
-            connection.close()
-            raise
-        if refusal is not None:
-            # after an accepted RCPT only a closed connection means "no mail"
-            connection.close()
-            raise MarkRefusedError(refusal)
-        if not connection.is_open:
-            raise BrokenConnectionError("the server closed the connection before the body")
-        self.phase = AttemptPhase.BODY
-        reply = await connection.body(wire)
-        if reply.code // 100 not in (2, 4, 5):
-            connection.close()
-            raise BrokenConnectionError(f"after the body the server said {reply.code} {reply.text}, which is no answer")
-        return self._answered(reply)
-
-    def _answered(self, reply: Reply) -> Ending:
-        verdict = judge(self.phase, reply.code, reply.enhanced, reply.text)
-        end = AttemptEnd(OUTCOME_OF[verdict], self.phase, reply.code, reply.enhanced, reply.text or None)
+    def _answered(self, phase: AttemptPhase, reply: Reply) -> Ending:
+        verdict = judge(phase, reply.code, reply.enhanced, reply.text)
+        end = AttemptEnd(OUTCOME_OF[verdict], phase, reply.code, reply.enhanced, reply.text or None)
         return Ending(end, verdict)
 
     def _refused_here(self, words: str) -> Ending:
-        return Ending(AttemptEnd(AttemptOutcome.FAILED, self.phase, answer=words), Verdict.FAIL_MESSAGE)
+        return Ending(AttemptEnd(AttemptOutcome.FAILED, AttemptPhase.MAIL, answer=words), Verdict.FAIL_MESSAGE)
+
+
+def broken(phase: AttemptPhase, words: str) -> Ending:
+    """The connection ended before the body: tried again."""
+    return Ending(AttemptEnd(AttemptOutcome.RETRY, phase, answer=words), Verdict.RETRY)
+
+
+def _uncertain(words: str) -> Ending:
+    return Ending(AttemptEnd(AttemptOutcome.UNCERTAIN, AttemptPhase.BODY, answer=words))
+
+
+def _is_good(phase: AttemptPhase, reply: Reply) -> bool:
+    return reply.code == 354 if phase is AttemptPhase.DATA else reply.code // 100 == 2

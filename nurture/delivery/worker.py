@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
 
 from nurture.clock import Clock, monotonic
+from nurture.composing.dkim import Signer
 from nurture.delivery.connection import Timeouts
 from nurture.delivery.ledger import Ledger
-from nurture.delivery.line import Line, Shift
+from nurture.delivery.line import Line
 from nurture.delivery.messages import EditionComposers
 from nurture.delivery.ownership import Owner, dead_owners, forget
 from nurture.delivery.routes import Route, route_for
 from nurture.delivery.settling import SenderStop, raise_uncertain
-from nurture.errors import SenderError
+from nurture.delivery.shift import Shift
+from nurture.errors import SecretError, SenderError
 from nurture.store import Store, alerts, deliveries, editions, meta, senders, workers
 from nurture.store.engine import Connection
 from nurture.store.senders import StoppedSender
 from nurture.vocabulary import AlertKind, DeliveryState, Mode
+from nurture.workspace.settings import Sender
 from nurture.workspace.workspace import Workspace
 
 GRACE = 30.0  # seconds that a body on its way gets for its answer when the worker stops
@@ -64,6 +69,7 @@ class Worker:
         self._renewed = monotonic()
         self._ledger = Ledger(store)
         self._composers = EditionComposers()
+        self._lockstep: dict[str, datetime] = {}
         self._shift: Shift | None = None
         self._lines: dict[asyncio.Task[None], Line] = {}
         self._closed = False
@@ -106,6 +112,7 @@ class Worker:
             composers=self._composers,
             limit=limit,
             stopping=self._closed,
+            lockstep=self._lockstep,
         )
         await self._renew_if_due()
         expired = await self._upkeep(mode)
@@ -204,9 +211,9 @@ class Worker:
         routes = await self._routes(shift, await self._ledger.read(look))
         if self._closed:
             return  # `close` has seen all lines already
-        for sender, route in routes.items():
+        for sender, (route, signer) in routes.items():
             for _ in range(route.connections):
-                line = Line(shift, sender, route)
+                line = Line(shift, sender, route, signer)
                 self._lines[asyncio.create_task(line.run())] = line
         if not self._lines:
             return
@@ -223,19 +230,15 @@ class Worker:
                 raise result
         await self._ledger.write(lambda connection: self._tidy(connection, shift.mode))
 
-    async def _routes(self, shift: Shift, names: list[str]) -> dict[str, Route]:
+    async def _routes(self, shift: Shift, names: list[str]) -> dict[str, tuple[Route, Signer]]:
         settings, found = shift.workspace.settings, {}
         for name in names:
+            sender, root = settings.senders.get(name), shift.workspace.root
             try:
-                found[name] = route_for(
-                    name,
-                    settings.senders.get(name),
-                    mode=shift.mode,
-                    sandbox=self._sandbox,
-                    root=shift.workspace.root,
-                )
-            except SenderError as error:
-                if shift.mode is Mode.SANDBOX:
+                route = route_for(name, sender, mode=shift.mode, sandbox=self._sandbox, root=root)
+                found[name] = route, await asyncio.to_thread(_signer, sender, root)
+            except (SenderError, SecretError) as error:
+                if shift.mode is Mode.SANDBOX and isinstance(error, SenderError):
                     raise
                 stop = SenderStop(shift.mode, name, str(error), outage=False, now=self._clock.now(), by_files=True)
                 shift.stopped[name] = await self._ledger.write(stop.write)
@@ -252,3 +255,7 @@ class Worker:
         editions.finish_drained(connection, mode=mode, now=now)
         if not deliveries.uncertain_count(connection, mode=mode):
             alerts.resolve_alert(connection, AlertKind.UNCERTAIN_DELIVERIES, mode, now)
+
+
+def _signer(sender: Sender | None, root: Path) -> Signer:
+    return Signer.from_settings(sender, root=root) if sender else Signer(())

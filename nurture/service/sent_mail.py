@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
+from nurture.composing.dkim import Signer
 from nurture.composing.edition import EditionContent
 from nurture.composing.message import ComposedMessage, Composer
 from nurture.composing.recipient import Recipient
+from nurture.errors import SecretError
 from nurture.service.house import House
 from nurture.store import editions
 
@@ -18,13 +22,15 @@ def as_sent(house: House, history: DeliveryHistory) -> ComposedMessage | None:
     """The exact mail of a delivery; None before it was composed, or after its contact was erased.
 
     The edition keeps its content and the delivery its values, Message-ID and
-    Date, so nothing that changed since can change the result.
+    Date, so nothing that changed since can change the result, but the sender's
+    DKIM keys: it is signed with today's, or not at all where they are gone.
     """
     row = history.delivery
     if row.message_id is None or history.message_date is None or history.values is None or row.address is None:
         return None
     with house.store.read() as connection:
         content = editions.content_of(connection, row.edition_id)
+        sender = editions.sender_of(connection, row.edition_id)
     if not content:
         return None
     recipient = Recipient(
@@ -36,4 +42,15 @@ def as_sent(house: House, history: DeliveryHistory) -> ComposedMessage | None:
         values=history.values,
         news_ids=history.news_ids,
     )
-    return Composer(EditionContent.from_json(content)).compose(recipient)
+    message = Composer(EditionContent.from_json(content)).compose(recipient)
+    return replace(message, raw=_signature(house, sender, message.raw, history.message_date) + message.raw)
+
+
+def _signature(house: House, sender: str, raw: bytes, at: datetime) -> bytes:
+    settings = house.workspace.settings.senders.get(sender)
+    if settings is None:
+        return b""
+    try:
+        return Signer.from_settings(settings, root=house.root).sign(raw, at=at)
+    except SecretError:
+        return b""

@@ -7,17 +7,17 @@ old worker still writes finds another number and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from functools import cache, lru_cache
+from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from nurture.store import editions, gate
+from nurture.store import editions
 from nurture.store.gate import Refusal
-from nurture.store.schema import UtcDateTime, attempt, campaign_control, delivery
+from nurture.store.schema import attempt, delivery
 from nurture.store.transitions import Transition
 from nurture.vocabulary import (
     AttemptOutcome,
@@ -89,21 +89,6 @@ class AttemptEnd:
 
 
 # The statements of each mail are built once: building one costs more than running it.
-_BEGIN = (
-    sa.insert(attempt)
-    .values(
-        number=sa.select(sa.func.coalesce(sa.func.max(attempt.c.number), 0) + 1)
-        .where(attempt.c.delivery_id == sa.bindparam("tried_id"))
-        .scalar_subquery(),
-        phase=AttemptPhase.CONNECT,
-    )
-    .returning(attempt.c.id, attempt.c.number)
-)
-_REACH_BODY = (
-    sa.update(attempt)
-    .where(attempt.c.id == sa.bindparam("attempt_id"), attempt.c.outcome.is_(None))
-    .values(phase=AttemptPhase.BODY)
-)
 _NOT_ENDED = attempt.c.outcome.is_(None)
 _GIVEN_UP = attempt.c.outcome.in_([AttemptOutcome.UNCERTAIN, AttemptOutcome.ABANDONED])
 _END, _END_FOR_GOOD = (
@@ -134,12 +119,19 @@ def end_try(connection: sa.Connection, attempt_id: int, result: AttemptEnd, now:
     return ended.rowcount == 1
 
 
-def end_open(connection: sa.Connection, delivery_ids: Sequence[int], outcome: AttemptOutcome, now: datetime) -> None:
-    """End whatever tries of these deliveries are still open."""
+def end_open(
+    connection: sa.Connection,
+    delivery_ids: Sequence[int],
+    outcome: AttemptOutcome,
+    now: datetime,
+    *,
+    phase: AttemptPhase | None = None,
+) -> None:
+    """End whatever tries of these deliveries are still open; ``phase``: how far they got, if that is known."""
     connection.execute(
         sa.update(attempt)
         .where(attempt.c.delivery_id.in_(delivery_ids), attempt.c.outcome.is_(None))
-        .values(outcome=outcome, ended_at=now)
+        .values(outcome=outcome, ended_at=now, **({"phase": phase} if phase else {}))
     )
 
 
@@ -157,74 +149,10 @@ def _claim_of(claimed: ClaimedDelivery, owner: str) -> dict[str, Any]:
     return {"claimed_id": claimed.id, "claimed_number": claimed.claim, "claimed_by": owner}
 
 
-_PAUSED = sa.select(
-    sa.exists().where(
-        sa.or_(campaign_control.c.campaign == sa.bindparam("campaign"), campaign_control.c.campaign == "*")
-    )
-)
-_IDENTIFY = (
-    sa.update(delivery)
-    .where(_OURS, delivery.c.state == DeliveryState.SENDING)
-    .values(
-        message_id=sa.func.coalesce(delivery.c.message_id, sa.bindparam("new_message_id")),
-        message_date=sa.func.coalesce(delivery.c.message_date, sa.bindparam("new_message_date", type_=UtcDateTime())),
-    )
-    .returning(delivery.c.message_id, delivery.c.message_date)
-)
-
-
-def begin_attempt(
-    connection: sa.Connection,
-    claimed: ClaimedDelivery,
-    *,
-    owner: str,
-    server: str,
-    message_id: str,
-    now: datetime,
-    today: date,
-) -> Attempt | Refusal:
-    """Record a try before anything is dialed.
-
-    ``server`` is host:port. The first try stores ``message_id`` and ``now`` as
-    the mail's Message-ID and Date; later ones find them kept. Refused if the
-    gate is shut (the row is settled accordingly) or the campaign was paused
-    (the row goes back to the queue).
-    """
-    refused = _refuse(connection, claimed, owner=owner, now=now, today=today)
-    if refused is not None:
-        return refused
-    identity = {"new_message_id": message_id, "new_message_date": now}
-    row = connection.execute(_IDENTIFY, _claim_of(claimed, owner) | identity).one_or_none()
-    if row is None:
-        return Refusal(None, "another worker has it")
-    begun = connection.execute(
-        _BEGIN,
-        {
-            "tried_id": claimed.id,
-            "delivery_id": claimed.id,
-            "claim": claimed.claim,
-            "owner": owner,
-            "sender": claimed.sender,
-            "server": server,
-            "started_at": now,
-        },
-    ).one()
-    return Attempt(begun.id, begun.number, row.message_id, row.message_date)
-
-
-def _refuse(
-    connection: sa.Connection, claimed: ClaimedDelivery, *, owner: str, now: datetime, today: date
-) -> Refusal | None:
-    if connection.execute(_PAUSED, {"campaign": claimed.campaign}).scalar_one():
-        requeue(connection, claimed, owner=owner, now=now)
-        return Refusal(DeliveryState.QUEUED, "the campaign is paused")
-    refused = gate.refusal(connection, claimed.id, today)
-    return refused and _settle_refusal(connection, claimed, refused, owner=owner, now=now)
-
-
-def _settle_refusal(
+def settle_refusal(
     connection: sa.Connection, claimed: ClaimedDelivery, refused: Refusal, *, owner: str, now: datetime
 ) -> Refusal:
+    """What the gate said becomes of an unmarked row of ours."""
     assert refused.state is not None
     transition = _out_of_our_hands(refused.state)
     ours = _claim_of(claimed, owner) | {"why": refused.reason}
@@ -269,43 +197,6 @@ def skip_unrendered(
     data = {"reason": SkipReason.RENDER_ERROR, "error": words[:1000]}
     moved = _out_of_our_hands(DeliveryState.SKIPPED).run(connection, now, ours, data=data)
     return bool(moved)
-
-
-@lru_cache(maxsize=4)
-def _mark(today: date) -> sa.Update:
-    return (
-        sa.update(delivery)
-        .where(_OURS, delivery.c.state == DeliveryState.SENDING, gate.may_leave(today))
-        .values(marked_at=sa.bindparam("marked"), values=sa.bindparam("composed"))
-    )
-
-
-def mark(
-    connection: sa.Connection,
-    claimed: ClaimedDelivery,
-    attempt: Attempt,
-    *,
-    owner: str,
-    values: Mapping[str, Any],
-    now: datetime,
-    today: date,
-) -> Refusal | None:
-    """Durably before the body goes out: the last gate, one UPDATE.
-
-    ``values`` are the contact's and organization's values as composed; with
-    them the mail as sent can be composed again. None: the body may go.
-    A refusal has settled the delivery and ended the attempt.
-    """
-    marked = connection.execute(_mark(today), _claim_of(claimed, owner) | {"marked": now, "composed": dict(values)})
-    if marked.rowcount == 1:
-        connection.execute(_REACH_BODY, {"attempt_id": attempt.id})
-        return None
-    refused = gate.refusal(connection, claimed.id, today)
-    end = AttemptEnd(AttemptOutcome.REFUSED_AT_MARK, AttemptPhase.DATA, answer=refused.reason if refused else None)
-    end_try(connection, attempt.id, end, now)
-    if refused is None:
-        return Refusal(None, "another worker has it")
-    return _settle_refusal(connection, claimed, refused, owner=owner, now=now)
 
 
 @cache

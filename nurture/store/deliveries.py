@@ -12,9 +12,10 @@ from nurture.store import attempts, editions
 from nurture.store.attempts import ClaimedDelivery
 from nurture.store.events import DeliveryKey
 from nurture.store.schema import campaign_control, delivery, delivery_news, edition
-from nurture.store.transitions import move
+from nurture.store.transitions import Transition, move
 from nurture.vocabulary import (
     AttemptOutcome,
+    AttemptPhase,
     Category,
     DeliveryState,
     EditionState,
@@ -34,7 +35,7 @@ class Recovered:
     uncertain: int
 
 
-def _too_late(now: datetime) -> sa.ColumnElement[bool]:
+def _too_late(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
     """A first try must begin in the delivery's window, a retry before the edition's time is over."""
     its = edition.alias()
     over = sa.exists().where(its.c.id == delivery.c.edition_id, its.c.expires_at < now)
@@ -45,7 +46,7 @@ def _not_paused() -> sa.ColumnElement[bool]:
     return ~sa.exists().where(campaign_control.c.campaign.in_([delivery.c.campaign, "*"]))
 
 
-def _due(mode: Mode, now: datetime) -> sa.ColumnElement[bool]:
+def _due(mode: Mode | sa.BindParameter[str], now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
     """Rows that may be claimed; to be joined with ``edition``."""
     return sa.and_(
         delivery.c.mode == mode,
@@ -81,6 +82,40 @@ def due_senders(connection: sa.Connection, *, mode: Mode, now: datetime) -> tupl
     return tuple(names.scalars())
 
 
+def _claiming() -> Transition:
+    chosen = (
+        sa.select(delivery.c.id)
+        .join(edition, edition.c.id == delivery.c.edition_id)
+        .where(_due(sa.bindparam("for_mode"), sa.bindparam("due_at")), edition.c.sender == sa.bindparam("for_sender"))
+        .order_by(delivery.c.next_attempt_at, delivery.c.id)
+        .limit(sa.bindparam("size"))
+        # SQLite leaves this out: its write lock is held already
+        .with_for_update(of=delivery, skip_locked=True)
+        .cte("chosen")
+    )
+    return Transition(
+        DeliveryState.QUEUED,
+        DeliveryState.SENDING,
+        where=delivery.c.id.in_(sa.select(chosen.c.id)),
+        values={"owner": sa.bindparam("by"), "claim": delivery.c.claim + 1, "marked_at": None},
+    )
+
+
+# Asked for every few mails: building them anew would cost more than asking.
+_CLAIM = _claiming()
+_CLAIMED = (
+    sa.select(delivery, edition.c.sender, edition.c.expires_at)
+    .join(edition, edition.c.id == delivery.c.edition_id)
+    .where(delivery.c.id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(delivery.c.next_attempt_at, delivery.c.id)
+)
+_CARRIED = (
+    sa.select(delivery_news.c.delivery_id, delivery_news.c.news_id)
+    .where(delivery_news.c.delivery_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(delivery_news.c.position)
+)
+
+
 def claim(
     connection: sa.Connection, *, mode: Mode, sender: str, owner: str, now: datetime, limit: int
 ) -> tuple[ClaimedDelivery, ...]:
@@ -89,40 +124,16 @@ def claim(
     For a row that was never tried, due since means ``not_before``. Two workers
     at once never get the same row.
     """
-    chosen = (
-        sa.select(delivery.c.id)
-        .join(edition, edition.c.id == delivery.c.edition_id)
-        .where(_due(mode, now), edition.c.sender == sender)
-        .order_by(delivery.c.next_attempt_at, delivery.c.id)
-        .limit(limit)
-        # SQLite leaves this out: its write lock is held already
-        .with_for_update(of=delivery, skip_locked=True)
-        .cte("chosen")
-    )
-    moved = move(
-        connection,
-        DeliveryState.QUEUED,
-        DeliveryState.SENDING,
-        now,
-        where=delivery.c.id.in_(sa.select(chosen.c.id)),
-        values={"owner": owner, "claim": delivery.c.claim + 1, "marked_at": None},
-    )
-    return _claimed(connection, [row.id for row in moved])
+    asked = {"for_mode": mode, "due_at": now, "for_sender": sender, "size": limit, "by": owner}
+    return _claimed(connection, [row.id for row in _CLAIM.run(connection, now, asked)])
 
 
 def _claimed(connection: sa.Connection, ids: list[int]) -> tuple[ClaimedDelivery, ...]:
     if not ids:
         return ()
     news: dict[int, list[str]] = {}
-    carried = sa.select(delivery_news).where(delivery_news.c.delivery_id.in_(ids)).order_by(delivery_news.c.position)
-    for item in connection.execute(carried):
-        news.setdefault(item.delivery_id, []).append(item.news_id)
-    rows = connection.execute(
-        sa.select(delivery, edition.c.sender, edition.c.expires_at)
-        .join(edition, edition.c.id == delivery.c.edition_id)
-        .where(delivery.c.id.in_(ids))
-        .order_by(delivery.c.next_attempt_at, delivery.c.id)
-    )
+    for delivery_id, news_id in connection.execute(_CARRIED, {"ids": ids}):
+        news.setdefault(delivery_id, []).append(news_id)
     return tuple(
         ClaimedDelivery(
             id=row.id,
@@ -143,7 +154,7 @@ def _claimed(connection: sa.Connection, ids: list[int]) -> tuple[ClaimedDelivery
             expires_at=row.expires_at,
             news_ids=tuple(news.get(row.id, ())),
         )
-        for row in rows
+        for row in connection.execute(_CLAIMED, {"ids": ids})
     )
 
 
@@ -179,7 +190,7 @@ def recover(connection: sa.Connection, owners: Collection[str], now: datetime) -
         values={"reason": "the worker died while the mail server had the mail"},
         data={"reason": "its worker died after the mark"},
     )
-    attempts.end_open(connection, [row.id for row in marked], AttemptOutcome.UNCERTAIN, now)
+    attempts.end_open(connection, [row.id for row in marked], AttemptOutcome.UNCERTAIN, now, phase=AttemptPhase.BODY)
     return Recovered(len(unmarked), len(marked))
 
 

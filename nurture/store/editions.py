@@ -83,6 +83,11 @@ def lock(connection: Connection, edition_id: int) -> EditionRow:
     return _row(row)
 
 
+def sender_of(connection: Connection, edition_id: int) -> str:
+    """The key under `senders` of an edition's sender."""
+    return str(connection.execute(sa.select(edition.c.sender).where(edition.c.id == edition_id)).scalar_one())
+
+
 def finish_drained(connection: Connection, *, mode: Mode, now: datetime) -> int:
     """Ready editions in which no delivery waits any more are finished; how many."""
     # held first, then looked at again: on PostgreSQL somebody may be at `wait_again` at this very moment

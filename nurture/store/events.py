@@ -62,6 +62,16 @@ def record_many(
     data: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the same event for many deliveries in one go."""
+    record_each(connection, kind, now, [(delivery, data or {}) for delivery in deliveries])
+
+
+def record_each(
+    connection: sa.Connection,
+    kind: EventKind,
+    now: datetime,
+    deliveries: Iterable[tuple[DeliveryKey, Mapping[str, Any]]],
+) -> None:
+    """Write one event for each of many deliveries, each with its own data."""
     rows = [
         {
             "kind": kind,
@@ -69,9 +79,9 @@ def record_many(
             "delivery_id": delivery.id,
             "edition_id": delivery.edition_id,
             "contact_id": delivery.contact_id,
-            "data": dict(data or {}),
+            "data": dict(data),
         }
-        for delivery in deliveries
+        for delivery, data in deliveries
     ]
     if rows:
         connection.execute(_INSERT, rows)

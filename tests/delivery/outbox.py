@@ -93,43 +93,41 @@ def fill_outbox(
             )
             .returning(edition.c.id)
         ).scalar_one()
-        ids = []
-        for number in range(first, first + recipients):
-            address = f"person{number}@{domain}"
-            contact_id = connection.execute(
-                sa.insert(contact)
-                .values(
-                    address=address,
-                    address_key=address,
-                    address_hash=f"hash{number}-{domain}",
-                    domain=domain,
-                    first_name=f"Name{number}",
-                    attributes={},
-                    created_at=now,
-                    updated_at=now,
-                )
-                .returning(contact.c.id)
-            ).scalar_one()
-            ids.append(
-                connection.execute(
-                    sa.insert(delivery)
-                    .values(
-                        mode=mode,
-                        edition_id=edition_id,
-                        campaign=campaign,
-                        contact_id=contact_id,
-                        recipient_key=f"hash{number}-{domain}",
-                        address=address,
-                        domain=domain,
-                        variant="private_business",
-                        state=DeliveryState.QUEUED,
-                        consent_mask=consent_mask,
-                        not_before=now,
-                        not_after=now + timedelta(hours=8),
-                        next_attempt_at=now,
-                        created_at=now,
-                    )
-                    .returning(delivery.c.id)
-                ).scalar_one()
-            )
+        numbers = range(first, first + recipients)
+        people = [
+            {
+                "address": f"person{number}@{domain}",
+                "address_key": f"person{number}@{domain}",
+                "address_hash": f"hash{number}-{domain}",
+                "domain": domain,
+                "first_name": f"Name{number}",
+                "attributes": {},
+                "created_at": now,
+                "updated_at": now,
+            }
+            for number in numbers
+        ]
+        contacts = sa.insert(contact).returning(contact.c.id, sort_by_parameter_order=True)
+        contact_ids = connection.execute(contacts, people).scalars()
+        rows = [
+            {
+                "mode": mode,
+                "edition_id": edition_id,
+                "campaign": campaign,
+                "contact_id": contact_id,
+                "recipient_key": person["address_hash"],
+                "address": person["address"],
+                "domain": domain,
+                "variant": "private_business",
+                "state": DeliveryState.QUEUED,
+                "consent_mask": consent_mask,
+                "not_before": now,
+                "not_after": now + timedelta(hours=8),
+                "next_attempt_at": now,
+                "created_at": now,
+            }
+            for person, contact_id in zip(people, contact_ids, strict=True)
+        ]
+        queued = sa.insert(delivery).returning(delivery.c.id, sort_by_parameter_order=True)
+        ids = list(connection.execute(queued, rows).scalars())
     return Outbox(store, edition_id, ids)

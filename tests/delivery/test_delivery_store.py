@@ -7,9 +7,10 @@ from threading import Thread
 import pytest
 import sqlalchemy as sa
 
-from nurture.store import Store, attempts, deliveries, editions
+from nurture.store import Store, attempts, deliveries, editions, groups
 from nurture.store.attempts import Attempt, AttemptEnd, ClaimedDelivery
 from nurture.store.gate import Refusal
+from nurture.store.groups import Beginning, Marking
 from nurture.store.schema import campaign_control, consent, contact, delivery, edition, suppression
 from nurture.store.transitions import move
 from nurture.vocabulary import TRANSITIONS, AttemptOutcome, AttemptPhase, DeliveryState, Mode
@@ -28,21 +29,15 @@ def claim(store: Store, owner: str = "worker-a", limit: int = 10) -> tuple[Claim
 
 
 def begin(store: Store, claimed: ClaimedDelivery, owner: str = "worker-a", today: date = TODAY) -> Attempt | Refusal:
+    wanted = Beginning(claimed, "mx.example:25", f"<{owner}.{claimed.id}@clinic.example>", NOW)
     with store.write() as connection:
-        return attempts.begin_attempt(
-            connection,
-            claimed,
-            owner=owner,
-            server="mx.example:25",
-            message_id=f"<{owner}.{claimed.id}@clinic.example>",
-            now=NOW,
-            today=today,
-        )
+        return groups.begin(connection, [wanted], owner=owner, now=NOW, today=today)[claimed.id]
 
 
 def mark(store: Store, claimed: ClaimedDelivery, attempt: Attempt, owner: str = "worker-a") -> Refusal | None:
+    wanted = Marking(claimed, attempt, {"a": 1})
     with store.write() as connection:
-        return attempts.mark(connection, claimed, attempt, owner=owner, values={"a": 1}, now=NOW, today=TODAY)
+        return groups.mark(connection, [wanted], owner=owner, now=NOW, today=TODAY).get(claimed.id)
 
 
 def settle(store: Store, claimed: ClaimedDelivery, attempt: Attempt, end: AttemptEnd) -> bool:
@@ -354,3 +349,53 @@ def test_nothing_is_retried_in_a_canceled_edition(make_outbox: MakeOutbox) -> No
     with outbox.store.write() as connection:
         assert deliveries.retry_failed(connection, outbox.edition_id, NOW) == 0
     assert outbox.states == ["failed"]
+
+
+def test_after_a_lost_commit_beginning_again_finds_the_try(make_outbox: MakeOutbox) -> None:
+    outbox = make_outbox()
+    (claimed,) = claim(outbox.store)
+    assert begin(outbox.store, claimed) == begin(outbox.store, claimed)
+    assert len(outbox.attempts(outbox.delivery_ids[0])) == 1
+
+
+def test_after_a_lost_commit_marking_again_finds_the_mark(make_outbox: MakeOutbox) -> None:
+    outbox = make_outbox()
+    claimed, attempt = marked(outbox.store)
+    assert mark(outbox.store, claimed, attempt) is None
+    assert mark(outbox.store, claimed, attempt, owner="worker-b") == Refusal(None, "another worker has it")
+
+
+def test_a_pause_bites_at_the_mark(make_outbox: MakeOutbox) -> None:
+    outbox = make_outbox()
+    (claimed,) = claim(outbox.store)
+    attempt = begin(outbox.store, claimed)
+    with outbox.store.write() as connection:
+        connection.execute(sa.insert(campaign_control).values(campaign="*", paused_at=NOW, paused_by="test"))
+    refused = mark(outbox.store, claimed, attempt)
+    assert refused == Refusal(DeliveryState.QUEUED, "the campaign is paused")
+    assert outbox.states == ["queued"]
+    assert [row.outcome for row in outbox.attempts(outbox.delivery_ids[0])] == ["refused_at_mark"]
+
+
+def test_many_are_begun_marked_and_settled_at_once_each_by_its_own_right(make_outbox: MakeOutbox) -> None:
+    outbox = make_outbox(recipients=4)
+    claimed = claim(outbox.store)
+    wanted = [Beginning(each, "mx.example:25", f"<{each.id}@clinic.example>", NOW) for each in claimed]
+    with outbox.store.write() as connection:
+        begun = groups.begin(connection, wanted, owner="worker-a", now=NOW, today=TODAY)
+        connection.execute(
+            sa.insert(suppression).values(
+                scope="address", key=claimed[1].recipient_key, reason="unsubscribed", source="test", created_at=NOW
+            )
+        )
+        connection.execute(sa.update(delivery).where(delivery.c.id == claimed[2].id).values(claim=9))
+        going = [Marking(each, begun[each.id], {"n": each.id}) for each in claimed]
+        refused = groups.mark(connection, going, owner="worker-a", now=NOW, today=TODAY)
+        assert {key: refusal.state for key, refusal in refused.items()} == {
+            claimed[1].id: "skipped",
+            claimed[2].id: None,
+        }
+        ended = [(each, begun[each.id], AttemptEnd(AttemptOutcome.SENT, AttemptPhase.BODY, 250)) for each in claimed]
+        assert groups.settle_sent(connection, ended, now=NOW) == {claimed[0].id, claimed[3].id}
+    assert outbox.states == ["sent", "skipped", "sending", "sent"]
+    assert outbox.column("values") == [{"n": claimed[0].id}, None, None, {"n": claimed[3].id}]

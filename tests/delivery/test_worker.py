@@ -194,15 +194,18 @@ async def test_stops_grow(office: Office, server: ScriptedSmtp) -> None:
         Step("199 hm"),
     ],
 )
+@pytest.mark.parametrize("pipelining", ["off", "envelope", "auto"])
 async def test_before_the_body_any_fault_is_tried_again(
-    office: Office, server: ScriptedSmtp, command: str, fault: Step
+    office: Office, server: ScriptedSmtp, command: str, fault: Step, pipelining: str
 ) -> None:
-    office.use(server)
+    office.use(server, pipelining=pipelining)
     server.on(command, Step(**fault.__dict__))
     outbox = office.outbox(recipients=2)
     await office.deliver()
     assert outbox.states == ["queued", "sent"]
-    assert (last_attempt(outbox).outcome, last_attempt(outbox).phase) == ("retry", command.lower())
+    assert last_attempt(outbox).outcome == "retry"
+    if pipelining == "off" or not fault.reset:  # a reset also takes the answers before it away
+        assert last_attempt(outbox).phase == command.lower()
     office.clock.advance(timedelta(minutes=7))
     await office.deliver()
     assert outbox.states == ["sent", "sent"]
@@ -268,11 +271,11 @@ async def test_a_session_that_ends_between_mails_is_no_try(
 async def test_a_silent_server_costs_the_time_of_one_answer(office: Office, server: ScriptedSmtp) -> None:
     office.use(server)
     office.timeouts = Timeouts(greeting=5, command=0.3, data=0.3, body=0.3, quit=0.3)
-    server.on("RCPT", Step(answer=None))
+    server.on("RCPT", Step(answer=None)).on("DATA", Step(answer=None))
     outbox = office.outbox()
     await office.deliver()
     assert outbox.states == ["queued"]
-    assert "Timed out" in last_attempt(outbox).answer
+    assert last_attempt(outbox).answer == "the server did not answer in 0.3 seconds"
     server.on("BODY", Step(answer=None))
     office.clock.advance(timedelta(minutes=7))
     await office.deliver()

@@ -185,14 +185,20 @@ class ScriptedSmtp:
         elif verb == "AUTH":
             self._authenticate(session, line)
         elif verb == "DATA":
-            if self._answer(session, verb, line).startswith("354"):
+            nobody = "" if session.recipients else "503 5.5.1 no valid recipients"
+            if self._answer(session, verb, line, nobody).startswith("354"):
                 self._body(session)
         else:
-            said = self._answer(session, verb, line, FRIENDLY.get(verb, "500 5.5.1 what?"))
+            friendly = FRIENDLY.get(verb, "500 5.5.1 what?")
+            if verb == "RCPT" and not session.envelope_from:
+                friendly = "503 5.5.1 MAIL first"
+            said = self._answer(session, verb, line, friendly)
             if said.startswith("2") and verb == "MAIL":
                 session.envelope_from, session.recipients = line.split("<")[1].split(">")[0], []
             if said.startswith("2") and verb == "RCPT":
                 session.recipients.append(line.split("<")[1].split(">")[0])
+            if said.startswith("2") and verb == "RSET":
+                session.envelope_from, session.recipients = "", []
             if verb == "QUIT":
                 raise _GoneError
 
@@ -220,9 +226,13 @@ class ScriptedSmtp:
         lines = []
         while (line := self._raw_line(session)) != b".\r\n":
             lines.append(line[1:] if line.startswith(b".") else line)
+        if not session.recipients:  # a 354 all the same (RFC 2920 3.1)
+            self._send(session, b"554 5.5.1 no valid recipients\r\n", drip=False)
+            return
         with self._lock:
             step = self._next("BODY", session.recipients[-1])
         mail = Mail(session.envelope_from, session.recipients[-1], b"".join(lines))
+        session.envelope_from, session.recipients = "", []
         taken = step.keep if step else True
         if step and isinstance(step.answer, str) and re.match(r"2\d\d[ -]", step.answer):
             taken = True

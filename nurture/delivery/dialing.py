@@ -1,0 +1,147 @@
+"""Dialing: connect, protect, greet, log in. All of it is aiosmtplib's work; then `SmtpConnection` takes over."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+
+import aiosmtplib
+
+from nurture.address import clean_text
+from nurture.delivery.connection import SmtpConnection, Timeouts
+from nurture.delivery.replies import Reply, parse_reply
+from nurture.delivery.routes import Route, is_loopback
+from nurture.errors import NurtureError
+from nurture.workspace.settings import TlsMode
+
+
+class DialError(Exception):
+    """No session came about. ``reply`` is the server's answer, if it gave one.
+
+    ``refused`` tells a refusal (login, certificate, no TLS) from an outage that may pass.
+    """
+
+    def __init__(self, words: str, *, reply: Reply | None = None, refused: bool = False) -> None:
+        super().__init__(words)
+        self.words = words
+        self.reply = reply
+        self.refused = refused
+
+
+async def dial(route: Route, timeouts: Timeouts) -> SmtpConnection:
+    """Connect, protect, greet and log in.
+
+    The password is read now and stands in no error. Raises `DialError`.
+    """
+    try:
+        context = None if route.tls is TlsMode.NONE else await asyncio.to_thread(route.tls_context)
+        password = route.read_password()
+    except NurtureError as error:
+        raise DialError(str(error), refused=True) from error
+    smtp = aiosmtplib.SMTP(
+        hostname=route.host,
+        port=route.port,
+        timeout=timeouts.command,
+        use_tls=route.tls is TlsMode.IMPLICIT,
+        start_tls=False,
+        tls_context=context,
+        local_hostname="localhost",  # replaced below; a default would ask the DNS
+    )
+    try:
+        await _connect(smtp, route, timeouts)
+        await _greet(smtp, route, timeouts)
+        if route.username:
+            await _log_in(smtp, route, password, timeouts)
+    except BaseException:
+        smtp.close()
+        raise
+    transport = smtp.transport
+    if not smtp.is_connected or not isinstance(transport, asyncio.Transport):
+        raise DialError(f"{route.server} closed the session at once")
+    return SmtpConnection(transport, smtp.esmtp_extensions, timeouts)
+
+
+async def _connect(smtp: aiosmtplib.SMTP, route: Route, timeouts: Timeouts) -> None:
+    try:
+        await smtp.connect(timeout=timeouts.greeting)
+    except aiosmtplib.SMTPResponseException as error:
+        raise _refusal(f"{route.server} refuses connections", error.code, error.message) from error
+    except (aiosmtplib.SMTPException, OSError) as error:
+        raise _dial_error(route, error) from error
+
+
+async def _greet(smtp: aiosmtplib.SMTP, route: Route, timeouts: Timeouts) -> None:
+    # the address literal of RFC 5321 4.1.3: no DNS, and the machine's name stays at home
+    own = smtp.get_transport_info("sockname")[0] if smtp.is_connected else "127.0.0.1"
+    smtp.local_hostname = f"[IPv6:{own}]" if ":" in own else f"[{own}]"
+    try:
+        await smtp.ehlo(timeout=timeouts.command)
+        if route.tls is TlsMode.STARTTLS:
+            if not smtp.supports_extension("starttls"):
+                raise DialError(
+                    f"{route.server} offers no TLS (STARTTLS), so nothing was sent; check host and port, "
+                    "or use `tls: implicit` with port 465",
+                    refused=True,
+                )
+            await smtp.starttls(timeout=timeouts.command)
+            await smtp.ehlo(timeout=timeouts.command)  # RFC 3207 4.2: what was said before TLS does not count
+    except aiosmtplib.SMTPResponseException as error:
+        raise _refusal(f"{route.server} refuses the session", error.code, error.message) from error
+    except (aiosmtplib.SMTPException, OSError) as error:
+        raise _dial_error(route, error) from error
+
+
+async def _log_in(smtp: aiosmtplib.SMTP, route: Route, password: str, timeouts: Timeouts) -> None:
+    if route.tls is TlsMode.NONE and not is_loopback(route.host):
+        raise DialError("a password never goes over a connection without TLS (RFC 4954 4)", refused=True)
+    username = route.username or ""
+    offered = smtp.server_auth_methods
+    try:
+        if "plain" in offered:
+            await smtp.auth_plain(username, password, timeout=timeouts.command)
+        elif "login" in offered:
+            await smtp.auth_login(username, password, timeout=timeouts.command)
+        else:
+            methods = ", ".join(offered).upper() or "none"
+            raise DialError(f"{route.server} offers no login by PLAIN or LOGIN (it offers: {methods})", refused=True)
+    except aiosmtplib.SMTPResponseException as error:
+        said = _without_secrets(error.message, username, password)
+        raise _refusal(f"{route.server} refuses the login of {username}", error.code, said) from None
+    except (aiosmtplib.SMTPException, OSError) as error:
+        raise _dial_error(route, error) from None
+
+
+def _refusal(words: str, code: int, said: str) -> DialError:
+    if not 200 <= code <= 599:
+        return DialError(f"{words}: its answer is no SMTP reply")
+    reply = parse_reply(code, said)
+    return DialError(f"{words}: {code} {clean_text(said)}", reply=reply, refused=code >= 500)
+
+
+def _dial_error(route: Route, error: Exception) -> DialError:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return DialError(
+                f"the certificate of {route.server} does not hold ({cause.verify_message}), so nothing was sent; "
+                "check the host name, or give the authority's file as `ca_file`",
+                refused=True,
+            )
+        if isinstance(cause, ssl.SSLError):
+            return DialError(f"{route.server} cannot agree on TLS 1.2 or newer: {cause.reason or cause}", refused=True)
+        cause = cause.__cause__
+    return DialError(f"{route.server} cannot be reached: {_words(error)}")
+
+
+def _without_secrets(said: str, username: str, password: str) -> str:
+    """A server's words with every form of the password that AUTH used taken out."""
+    forms = [password.encode(), b"\0" + username.encode() + b"\0" + password.encode()]
+    secrets = [password, *(base64.b64encode(form).decode() for form in forms)]
+    for secret in filter(None, secrets):
+        said = said.replace(secret, "***")
+    return said
+
+
+def _words(error: BaseException) -> str:
+    return clean_text(str(error)) or type(error).__name__

@@ -1,0 +1,107 @@
+"""What a line sends next: claimed, in the reader's window, composed."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+
+from nurture.composing.dkim import Signer
+from nurture.delivery.messages import OutgoingMessage
+from nurture.delivery.opening import opens
+from nurture.delivery.shift import Shift
+from nurture.errors import ComposeError, StoreError
+from nurture.store import attempts, contacts, deliveries
+from nurture.store.attempts import ClaimedDelivery
+from nurture.store.contacts import PersonRow
+from nurture.store.engine import Connection
+from nurture.vocabulary import DeliveryState
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A claimed delivery and its mail; no mail for a contact who is gone: the gate will say so."""
+
+    claimed: ClaimedDelivery
+    person: PersonRow | None
+    message: OutgoingMessage | None
+
+
+class Supply:
+    """One line's deliveries. What it gave out is the line's; ``give_batch_back`` returns the rest."""
+
+    def __init__(self, shift: Shift, sender: str, signer: Signer) -> None:
+        self._shift = shift
+        self._sender = sender
+        self._signer = signer
+        self._batch: deque[tuple[ClaimedDelivery, PersonRow | None]] = deque()
+
+    async def next(self) -> Composed | None:
+        """The next claimed delivery that can be composed and may be read now."""
+        shift = self._shift
+        while shift.may_go_on(self._sender):
+            if not self._batch and not await self._claim():
+                return None
+            claimed, person = self._batch.popleft()
+            if person is None or person.address is None or claimed.address is None:
+                return Composed(claimed, None, None)
+            now = shift.clock.now()
+            open_from = opens(shift.workspace, claimed.campaign, person, now)
+            if open_from > now:
+                await self.give_back(claimed, open_from)
+                continue
+            try:
+                return Composed(claimed, person, await self._compose(claimed, person, now))
+            except ComposeError as error:
+                await self._skip(claimed, str(error), now)
+        return None
+
+    async def next_ahead(self) -> Composed | None:
+        """The same while an answer is awaited: a database that fails now is told by `next`, once that is written."""
+        try:
+            return await self.next()
+        except StoreError:
+            return None
+
+    async def _claim(self) -> bool:
+        shift, size = self._shift, self._shift.take()
+        if not size:
+            return False
+        now = shift.clock.now()
+
+        def work(connection: Connection) -> list[tuple[ClaimedDelivery, PersonRow | None]]:
+            batch = deliveries.claim(
+                connection, mode=shift.mode, sender=self._sender, owner=shift.owner, now=now, limit=size
+            )
+            ids = [claimed.contact_id for claimed in batch if claimed.contact_id is not None]
+            people = contacts.people_by_id(connection, ids)
+            return [(claimed, people.get(claimed.contact_id or 0)) for claimed in batch]
+
+        self._batch.extend(await shift.ledger.write(work))
+        shift.give_back(size - len(self._batch))
+        return bool(self._batch)
+
+    async def _compose(self, claimed: ClaimedDelivery, person: PersonRow, now: datetime) -> OutgoingMessage:
+        composers = self._shift.composers
+        if composers.missing(claimed.edition_id):
+            await self._shift.ledger.read(lambda connection: composers.load(connection, claimed.edition_id))
+        return composers.compose(claimed, person, signer=self._signer, now=now)
+
+    async def _skip(self, claimed: ClaimedDelivery, words: str, now: datetime) -> None:
+        shift = self._shift
+        await shift.ledger.write(
+            lambda connection: attempts.skip_unrendered(connection, claimed, owner=shift.owner, words=words, now=now)
+        )
+        shift.count(DeliveryState.SKIPPED)
+
+    async def give_back(self, claimed: ClaimedDelivery, until: datetime | None = None) -> None:
+        """Back to the queue, uncounted, due at once or at ``until``; a try that was begun is abandoned."""
+        shift, now = self._shift, self._shift.clock.now()
+        await shift.ledger.write(
+            lambda connection: attempts.requeue(connection, claimed, owner=shift.owner, now=now, until=until)
+        )
+
+    async def give_batch_back(self) -> None:
+        """All that were claimed and not given out."""
+        while self._batch:
+            await self.give_back(self._batch.popleft()[0])
