@@ -39,16 +39,17 @@ def serve(maildir: Path, *, note: str = "Press Ctrl-C to stop.", as_json: bool =
 
     from nurture.sandbox.inbox import serve_inbox
 
-    server = serve_inbox(maildir)
-    if as_json:
-        print_json_line({"inbox": server.url, "maildir": maildir})
-    else:
-        say(f"Inbox: {server.url}")
-        say(note)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    server = serve_inbox(maildir)
     try:
+        # who reads this may already ask us to stop
+        if as_json:
+            print_json_line({"inbox": server.url, "maildir": maildir})
+        else:
+            say(f"Inbox: {server.url}")
+            say(note)
         stop.wait()
     finally:
         server.stop()
