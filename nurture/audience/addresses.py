@@ -9,7 +9,10 @@ from nurture.address import Address, AddressError, parse_address
 
 # Stricter than RFC 5321's Dot-string (no specials but _ + -), so whatever it
 # takes the full check takes too; a test holds that against random addresses.
-_PLAIN: Final = re.compile(r"([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*)@([A-Za-z0-9.-]{1,190})")
+_PLAIN: Final = re.compile(r"([A-Za-z0-9_+-]+(?:\.[A-Za-z0-9_+-]+)*)@([A-Za-z0-9.-]{1,189})")
+# Labels of RFC 1034 3.5 without A-labels. Of such a domain the full check asks only whether its last label is one
+# that no mail goes to (RFC 6761, RFC 7686), so once for each last label is enough.
+_PLAIN_DOMAIN: Final = re.compile(r"(?!.*--)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]{2,63})")
 _MAX_LOCAL: Final = 64  # RFC 5321 4.5.3.1.1
 _MAX_DOMAINS: Final = 50_000  # remembered at once
 
@@ -63,6 +66,13 @@ class AddressReader:
 
     def _domain(self, text: str) -> str | None:
         """The domain as it is written in addresses, None where the full check must decide."""
+        domain = text.lower()
+        plain = _PLAIN_DOMAIN.fullmatch(domain)
+        if plain is not None:
+            return domain if self._checked(f"example.{plain[1]}") is not None else None
+        return self._checked(text)
+
+    def _checked(self, text: str) -> str | None:
         if text not in self._domains:
             if len(self._domains) >= _MAX_DOMAINS:
                 self._domains.clear()

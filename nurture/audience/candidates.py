@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache, partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from nurture.address import Address, AddressError
 from nurture.audience import cells
@@ -32,8 +32,7 @@ class GivenConsent:
     obtained_on: date
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A checked row.
 
     ``values`` are columns of the contact that the row fills, ``emptied`` those

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from nurture.audience.candidates import Candidate, GivenConsent
 from nurture.audience.consent import consent_expiry
@@ -23,6 +24,7 @@ from nurture.store.contacts import PersonRow
 from nurture.store.organizations import name_key
 from nurture.vocabulary import Category
 
+_NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 _NOT_IN_NAMES: Final = re.compile(r"[\W_]+")  # accents too, once they stand alone
 
 
@@ -48,27 +50,25 @@ class ImportRules:
     imported_from: str | None = None  # the saved import's name
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What the store and the file's earlier rows know about a row's person."""
 
     by_external_id: PersonRow | None = None
     by_address: tuple[PersonRow, ...] = ()
-    consents: Mapping[int, tuple[ConsentRow, ...]] = field(default_factory=dict)
-    taken: Mapping[int, int] = field(default_factory=dict)  # contact id to the file's row that is this contact
+    consents: Mapping[int, tuple[ConsentRow, ...]] = _NOTHING
+    taken: Mapping[int, int] = _NOTHING  # contact id to the file's row that is this contact
     household: int = 0  # the next free number among those who share the address
     erased: bool = False  # the address was erased on request
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What to do with a row. ``columns`` are new values of the contact's columns."""
 
     kind: RowKind
     row: int
     reason: str = ""
     contact_id: int | None = None
-    columns: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, Any] = _NOTHING
     add_categories: frozenset[Category] = frozenset()
     add_tags: frozenset[str] = frozenset()
     remove_tags: frozenset[str] = frozenset()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from nurture.address import address_hash
 from nurture.audience.candidates import Candidate, CandidateReader
@@ -19,8 +19,7 @@ from nurture.store.contacts import PersonRow
 CHUNK: Final = 2000  # rows; three look-ups each
 
 
-@dataclass(frozen=True, slots=True)
-class DecidedRow:
+class DecidedRow(NamedTuple):
     """A row, what it says (None if it could not be read) and what becomes of it."""
 
     row: Row
@@ -85,7 +84,7 @@ class ImportPass:
             known = Known(
                 by_external_id=facts.by_external_id.get(found.values.get("external_id")),
                 # those that the file had already are judged by what the file says of them
-                by_address=tuple(person for person in stored if person.id not in self.taken),
+                by_address=tuple(person for person in stored if person.id not in self.taken) if stored else (),
                 consents=facts.consents,
                 taken=self.taken,
                 household=self._next_household(found.address.key, stored),

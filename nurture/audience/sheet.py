@@ -11,10 +11,9 @@ import csv
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final, NamedTuple, TextIO
 
 from nurture.audience.workbook_size import check_workbook
 from nurture.errors import InputError
@@ -27,8 +26,7 @@ _MAX_CELL: Final = 10_000  # characters; a stray quote would otherwise swallow t
 _BLOCK: Final = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One row; ``number`` is the line (CSV) or row (XLSX) it starts on, from 1."""
 
     number: int

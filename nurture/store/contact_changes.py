@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from nurture.store.expressions import one_of
-from nurture.store.inserting import insert
+from nurture.store.inserting import insert, insert_all
 from nurture.store.schema import contact, contact_category, contact_tag, event
 from nurture.vocabulary import EventKind
 
@@ -24,36 +24,8 @@ def insert_contacts(connection: Connection, rows: Sequence[Mapping[str, Any]], *
         return []
     ids = _new_ids(connection, len(rows))
     values = [{**row, "id": identifier} for identifier, row in zip(ids, rows, strict=True)]
-    _insert_all(connection, contact, values, same={"created_at": now, "updated_at": now})
+    insert_all(connection, contact, values, same={"created_at": now, "updated_at": now})
     return ids
-
-
-def _insert_all(
-    connection: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], *, same: Mapping[str, Any]
-) -> None:
-    """Insert rows by column; ``same`` are columns that all have alike.
-
-    As ``connection.execute(sa.insert(table), rows)``, but ``same`` is converted
-    once and the other columns with nothing around, which halves the time.
-    """
-    dialect = connection.dialect
-    empty = dict.fromkeys(name for row in rows for name in row)
-    statement = sa.insert(table).compile(dialect=dialect, column_keys=[*empty, *same])
-
-    def converters(names: Iterable[str]) -> dict[str, Callable[[Any], Any]]:
-        found = {name: table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names}
-        return {name: convert for name, convert in found.items() if convert is not None}
-
-    fixed = {**same, **{name: convert(same[name]) for name, convert in converters(same).items()}}
-    of_rows = converters(empty)
-    parameters: list[Any] = []
-    for row in rows:
-        values = {**empty, **fixed, **row}
-        for name, convert in of_rows.items():
-            values[name] = convert(values[name])
-        # by position on SQLite, by name on PostgreSQL
-        parameters.append(tuple(map(values.get, statement.positiontup)) if statement.positiontup else values)
-    connection.exec_driver_sql(str(statement), parameters)
 
 
 def _new_ids(connection: Connection, count: int) -> list[int]:

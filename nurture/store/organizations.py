@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from nurture.store.expressions import one_of
+from nurture.store.inserting import insert_all
 from nurture.store.schema import organization
 
 
@@ -51,15 +52,11 @@ def add_organizations(connection: Connection, rows: Iterable[Mapping[str, Any]],
 
     One that is there already stays as it is; its id comes back.
     """
-    values = {
-        name_key(row["name"]): {**row, "name_key": name_key(row["name"]), "created_at": now, "updated_at": now}
-        for row in rows
-    }
+    values = {name_key(row["name"]): {"attributes": {}, **row, "name_key": name_key(row["name"])} for row in rows}
     known = organizations_by_name(connection, list(values))
-    empty: dict[str, Any] = dict.fromkeys(column.name for column in organization.c if column.name != "id")
-    new = [{**empty, "attributes": {}, **columns} for key, columns in values.items() if key not in known]
+    new = [columns for key, columns in values.items() if key not in known]
     if new:
-        connection.execute(sa.insert(organization), new)
+        insert_all(connection, organization, new, same={"created_at": now, "updated_at": now})
     found = sa.select(organization.c.name_key, organization.c.id).where(
         one_of(connection, organization.c.name_key, values)
     )

@@ -100,7 +100,17 @@ def test_importing_twice_equals_importing_once(options, first, then, make_worksp
 
 locals_ = st.text(alphabet="abZ09._+-@ \u00e9\"'", max_size=70)
 domains = st.text(alphabet="abZ09.-_\u00fc", max_size=30) | st.sampled_from(
-    ("b.example", "localhost", "xn--mnchen-3ya.de")
+    (
+        "b.example",
+        "localhost",
+        "xn--mnchen-3ya.de",
+        "b.local",
+        "b.invalid",
+        "b.test",
+        "home.arpa",
+        "b--c.example",
+        "b.c1",
+    )
 )
 
 
@@ -109,6 +119,9 @@ domains = st.text(alphabet="abZ09.-_\u00fc", max_size=30) | st.sampled_from(
 @example("a" * 64, "b.example")
 @example("a" * 65, "b.example")
 @example("a", "b." * 100 + "example")
+@example("a" * 64, "b." * 91 + "example")
+@example("a", "b" * 63 + ".example")
+@example("a", "b" * 64 + ".example")
 def test_the_fast_way_takes_no_address_that_the_full_check_refuses(local, domain):
     text = f"{local}@{domain}"
     reader = AddressReader()
