@@ -17,6 +17,7 @@ from nurture.sandbox.maildir import deliver, make_maildir
 LOOPBACK = "127.0.0.1"
 SIZE_LIMIT = 30_000_000  # bytes of one message
 _END = b"\r\n.\r\n"
+_LAST_TURNS = 10  # of the loop: a connection that is just being accepted takes some until it can be closed
 
 log = logging.getLogger(__name__)
 
@@ -98,22 +99,15 @@ class SandboxServer:
         server = await loop.create_server(connect, sock=listening)
         await self._stopping.wait()
         server.close()
-        # a connection that was accepted just now gets its transport first: cancelled before, its socket would stay open
-        await _let_others_run()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for connection in connections:
-            if isinstance(connection.transport, asyncio.WriteTransport):
-                connection.transport.abort()
-        await _let_others_run()  # the aborted transports close their sockets
-
-
-async def _let_others_run() -> None:
-    """Turns of the loop for what is scheduled already: making a transport takes three, closing one two."""
-    for _ in range(5):
-        await asyncio.sleep(0)
+        for _ in range(_LAST_TURNS):
+            tasks = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for connection in connections:
+                if isinstance(connection.transport, asyncio.WriteTransport):
+                    connection.transport.abort()
+            await asyncio.sleep(0)
 
 
 class _Connection(SMTP):
