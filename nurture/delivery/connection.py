@@ -56,6 +56,7 @@ class SmtpConnection(asyncio.Protocol):
         limit = extensions.get("size", "").strip()
         self.size_limit = int(limit) if limit.isdecimal() and int(limit) > 0 else None  # octets (RFC 1870 4)
         self.pipelines = "pipelining" in extensions
+        self.reports = "dsn" in extensions  # whether delivery reports are asked for (RFC 3461)
         transport.set_protocol(self)
 
     @property
@@ -63,19 +64,30 @@ class SmtpConnection(asyncio.Protocol):
         """False once either side closed it."""
         return self._ended is None and not self._transport.is_closing()
 
-    def envelope(self, sender: str, recipient: str, *, size: int) -> tuple[bytes, bytes, bytes]:
-        """The MAIL, RCPT and DATA lines, with SIZE (RFC 1870) and SMTPUTF8 (RFC 6531) where the server offers them.
+    def envelope(
+        self, sender: str, recipient: str, *, message_id: str, size: int, international: bool
+    ) -> tuple[bytes, bytes, bytes]:
+        """The MAIL, RCPT and DATA lines, with what the server offers.
 
-        Raises `PathError` if an address needs SMTPUTF8 and it is not offered, or can end a command.
+        SIZE (RFC 1870) has the octets; SMTPUTF8 (RFC 6531 3.4) is said for addresses and, if the mail is
+        ``international``, for headers with letters outside ASCII. Never BODY (RFC 6152): our bodies are 7-bit.
+        With DSN (RFC 3461) a bounce names the mail by the first half of its Message-ID, which nobody can guess,
+        and brings back headers only. Raises `PathError` if an address needs SMTPUTF8 and it is not offered, or
+        can end a command.
         """
-        options = b""
+        to, options, notify = _path(recipient), b"", b""
         if "size" in self._extensions:
             options += b" SIZE=%d" % size
-        if not (sender.isascii() and recipient.isascii()):
+        if international or not (sender.isascii() and recipient.isascii()):
             if "smtputf8" not in self._extensions:
                 raise PathError("the mail server cannot take addresses with letters outside ASCII (no SMTPUTF8)")
             options += b" SMTPUTF8"
-        return b"MAIL FROM:%b%b\r\n" % (_path(sender), options), b"RCPT TO:%b\r\n" % _path(recipient), b"DATA\r\n"
+        if self.reports:
+            options += b" RET=HDRS ENVID=" + _xtext(message_id.strip("<>").partition("@")[0].encode())
+            notify = b" NOTIFY=FAILURE,DELAY"
+            if recipient.isascii():  # others would need RFC 6533
+                notify += b" ORCPT=rfc822;" + _xtext(to[1:-1])
+        return b"MAIL FROM:%b%b\r\n" % (_path(sender), options), b"RCPT TO:%b%b\r\n" % (to, notify), b"DATA\r\n"
 
     def send(self, *pieces: bytes) -> None:
         """Write; whatever goes wrong shows at the next `answer`."""
@@ -176,6 +188,11 @@ def _path(address: str) -> bytes:
     if _UNSAFE_IN_PATH.search(address) or "@" not in address:
         raise PathError("the address holds characters that cannot stand in an SMTP command")
     return b"<" + address.encode() + b">"
+
+
+def _xtext(text: bytes) -> bytes:
+    """Printable ASCII as the value of a DSN parameter (RFC 3461 4)."""
+    return text.replace(b"+", b"+2B").replace(b"=", b"+3D")
 
 
 def wire_body(raw: bytes) -> bytes:

@@ -102,6 +102,10 @@ class Transaction:
         except BrokenConnectionError:
             if refused is None:
                 raise
+        if connection.reports and connection.is_open and _is_about_parameters(*refused):
+            # it offers DSN and cannot do it: asked once, then no more on this connection
+            connection.reports = self.offered = False
+            return await self.accept(connection, at_once=at_once)
         return self._answered(*refused)
 
     async def answered(self, connection: SmtpConnection) -> Ending:
@@ -134,7 +138,13 @@ class Transaction:
         if limit is not None and size > limit:
             return self._refused_here(f"the mail has {size} octets, the mail server takes {limit} (SIZE)")
         try:
-            return connection.envelope(message.envelope_from, message.envelope_to, size=size)
+            return connection.envelope(
+                message.envelope_from,
+                message.envelope_to,
+                message_id=message.message_id,
+                size=size,
+                international=not message.raw.isascii(),
+            )
         except PathError as error:
             return self._refused_here(str(error))
 
@@ -170,3 +180,9 @@ def _uncertain(words: str) -> Ending:
 
 def _is_good(phase: AttemptPhase, reply: Reply) -> bool:
     return reply.code == 354 if phase is AttemptPhase.DATA else reply.code // 100 == 2
+
+
+def _is_about_parameters(phase: AttemptPhase, reply: Reply) -> bool:
+    """RFC 5321 4.2.2 and 4.1.1.11, RFC 3461 4: a parameter is refused, not an address (5.1.x)."""
+    about_address = reply.enhanced is not None and reply.enhanced.startswith("5.1.")
+    return phase is not AttemptPhase.DATA and reply.code in (501, 504, 555) and not about_address

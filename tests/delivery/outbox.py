@@ -36,6 +36,20 @@ class Outbox:
         with self.store.write() as connection:
             connection.execute(sa.update(delivery).where(delivery.c.id == delivery_id).values(**values))
 
+    def readdress(self, number: int, address: str) -> None:
+        """As if this recipient (0 is the first) had always had another address."""
+        self.set(self.delivery_ids[number], address=address)
+        self._change_contact(number, address=address)
+
+    def rename(self, number: int, first_name: str) -> None:
+        """Another name for this recipient (0 is the first)."""
+        self._change_contact(number, first_name=first_name)
+
+    def _change_contact(self, number: int, **values: object) -> None:
+        which = contact.c.id == self.column("contact_id")[number]
+        with self.store.write() as connection:
+            connection.execute(sa.update(contact).where(which).values(**values))
+
     def attempts(self, delivery_id: int) -> list:
         with self.store.read() as connection:
             return list(

@@ -18,6 +18,7 @@ from tests.servers.postfix import Postfix, is_available, running_postfix
 pytestmark = pytest.mark.postfix
 
 DOMAIN = "clinic-partner.example"
+FROM = "hello@riverbend.example"
 PEOPLE = 200
 
 
@@ -28,7 +29,7 @@ def postfix(certificate: Certificate) -> Iterator[Postfix]:
         pytest.skip("no Postfix, or not root: apt-get install postfix")
     # pytest's own folders are closed to the users that Postfix runs as
     folder = Path(tempfile.mkdtemp(prefix="nurture-postfix-"))
-    addresses = [f"person{number}@{DOMAIN}" for number in range(1, PEOPLE + 1)]
+    addresses = [f"person{number}@{DOMAIN}" for number in range(1, PEOPLE + 1)] + [FROM]
     with running_postfix(folder, addresses, certificate) as running:
         yield running
     shutil.rmtree(folder)
@@ -91,3 +92,22 @@ async def test_a_mailbox_that_does_not_exist(office: Office, postfix: Postfix, c
     assert outbox.states == ["sent", "failed"]
     (attempt,) = outbox.attempts(outbox.delivery_ids[1])
     assert (attempt.phase, attempt.code, attempt.enhanced) == ("rcpt", 550, "5.1.1")
+
+
+async def test_a_bounce_names_the_delivery(office: Office, postfix: Postfix, certificate: Certificate) -> None:
+    office.smtp = {"host": "localhost", "port": postfix.port, "tls": "starttls", "ca_file": certificate.authority}
+    outbox = office.outbox()
+    outbox.readdress(0, f"moved@{DOMAIN}")
+    await office.deliver()
+    assert outbox.states == ["sent"], "it is sent back later"
+    postfix.wait_for(1)
+    (raw,) = postfix.mails(FROM)
+    bounce = parsed(raw)
+    assert bounce.get_content_type() == "multipart/report"
+    status = bounce.get_payload(1)
+    assert isinstance(status, EmailMessage)
+    mail, recipient = status.get_payload()
+    (message_id,) = outbox.column("message_id")
+    assert f"<{mail['Original-Envelope-Id']}@riverbend.example>" == message_id
+    assert recipient["Original-Recipient"] == f"rfc822;moved@{DOMAIN}"
+    assert "this is for" not in raw.decode(), "headers only"

@@ -36,6 +36,8 @@ virtual_uid_maps = static:65534
 virtual_gid_maps = static:65534
 virtual_minimum_uid = 1
 virtual_transport = virtual
+virtual_alias_maps = inline:{{{{moved@{first}=moved@elsewhere.example}}}}
+default_transport = error:5.1.1 nobody of that name
 alias_maps =
 alias_database =
 biff = no
@@ -75,7 +77,10 @@ def is_available() -> bool:
 
 
 class Postfix:
-    """A running Postfix; ``port`` takes mail for the addresses it was given."""
+    """A running Postfix; ``port`` takes mail for the addresses it was given.
+
+    It also takes mail for moved@ at the first of their domains, and sends that back later.
+    """
 
     def __init__(self, folder: Path, addresses: list[str], certificate: Certificate) -> None:
         self.folder = folder
@@ -88,7 +93,11 @@ class Postfix:
         os.chown(folder / "mail", 65534, 65534)
         domains = sorted({address.rpartition("@")[2] for address in addresses})
         main = MAIN.format(
-            folder=folder, domains=", ".join(domains), certificate=certificate.certificate, key=certificate.key
+            folder=folder,
+            domains=", ".join(domains),
+            first=domains[0],
+            certificate=certificate.certificate,
+            key=certificate.key,
         )
         (folder / "etc/main.cf").write_text(main)
         (folder / "etc/master.cf").write_text(MASTER.format(port=self.port))
