@@ -77,8 +77,8 @@ def _play(clinic: House, days: int) -> Accounts:
 
 
 def _play_silently(clinic: House, days: int) -> Accounts:
-    import asyncio
 
+    from nurture.delivery.event_loop import run_async
     from nurture.planning.forecast import forecast
     from nurture.reports.log import LogQuery, log_page
     from nurture.service.counting import count_accounts
@@ -91,7 +91,7 @@ def _play_silently(clinic: House, days: int) -> Accounts:
     imports = dict(import_sample(clinic))
     feeds(clinic)
     plan = forecast(clinic.store, clinic.workspace, now=clinic.clock.now(), days=days)
-    moments = asyncio.run(play())
+    moments = run_async(play())
     found = count_accounts(clinic)
     print_json(
         {
@@ -129,13 +129,13 @@ def _plan(clinic: House, zone: ZoneInfo, days: int) -> None:
 
 
 def _drive(clinic: House, zone: ZoneInfo, days: int) -> None:
-    import asyncio
     from contextlib import nullcontext
     from datetime import timedelta
 
     from rich.progress import BarColumn, Progress, TextColumn
 
     from nurture.cli.output import console
+    from nurture.delivery.event_loop import run_async
     from nurture.service.demo import drive
 
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[sent]} mails"))
@@ -156,5 +156,5 @@ def _drive(clinic: House, zone: ZoneInfo, days: int) -> None:
         return sent
 
     with progress or nullcontext():
-        sent = asyncio.run(play())
+        sent = run_async(play())
     say(f"{days} days: {sent} mails delivered into the sandbox.")

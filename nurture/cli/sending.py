@@ -170,10 +170,10 @@ def run(
 
     With `--json` the inbox's address and each message of the loop is one line of JSON.
     """
-    import asyncio
     import logging
 
     from nurture.cli.messages import print_messages
+    from nurture.delivery.event_loop import run_async
     from nurture.service.loop import run_loop
     from nurture.vocabulary import Mode
 
@@ -191,7 +191,7 @@ def run(
             else:
                 say(f"Sandbox inbox: {server.url}")
         try:
-            asyncio.run(run_loop(clinic))
+            run_async(run_loop(clinic))
         finally:
             if server:
                 server.stop()

@@ -197,8 +197,13 @@ def _xtext(text: bytes) -> bytes:
 
 def wire_body(raw: bytes) -> bytes:
     """A message as it follows 354: CRLF only, leading dots doubled, the final dot (RFC 5321 2.3.8, 4.5.2)."""
-    # plain replaces: a regular expression takes four times as long over a mail with images
-    lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
+    # counts and plain replaces: a regular expression takes many times as long over a mail with images
+    ends = raw.count(b"\r\n")
+    if raw.count(b"\n") == ends == raw.count(b"\r"):
+        lines = raw
+    else:
+        lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     if not lines.endswith(b"\r\n"):
         lines += b"\r\n"
-    return (b"\r\n" + lines).replace(b"\r\n.", b"\r\n..")[2:] + b".\r\n"
+    stuffed = lines.replace(b"\r\n.", b"\r\n..")
+    return b"%b%b.\r\n" % (b"." if stuffed.startswith(b".") else b"", stuffed)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
+from typing import cast
 
 import aiosmtplib
 
@@ -57,9 +58,10 @@ async def dial(route: Route, timeouts: Timeouts) -> SmtpConnection:
         smtp.close()
         raise
     transport = smtp.transport
-    if not smtp.is_connected or not isinstance(transport, asyncio.Transport):
+    if not smtp.is_connected or transport is None:
         raise DialError(f"{route.server} closed the session at once")
-    return SmtpConnection(transport, smtp.esmtp_extensions, timeouts)
+    # uvloop's transports only look like asyncio's
+    return SmtpConnection(cast("asyncio.Transport", transport), smtp.esmtp_extensions, timeouts)
 
 
 async def _connect(smtp: aiosmtplib.SMTP, route: Route, timeouts: Timeouts) -> None:

@@ -45,7 +45,12 @@ class EditionComposers:
         return edition_id not in self._composers
 
     def load(self, connection: Connection, edition_id: int) -> None:
-        """Make the composer of an edition from the content it keeps; raises `ComposeError`."""
+        """Make the composer of an edition from the content it keeps; raises `ComposeError`.
+
+        All lines ask at once when an edition begins; the first one makes it.
+        """
+        if not self.missing(edition_id):
+            return
         content = editions.content_of(connection, edition_id)
         if not content:
             raise ComposeError([Problem("edition", 0, 0, "it has no content to send")])

@@ -42,9 +42,10 @@ class Turn:
         last = steps[-1]
         marks = [step.mark for step in steps if step.mark]
         beginnings = [step.begin for step in steps if step.begin]
+        paused = groups.paused(connection)
         owner, now, today = last.owner, last.now, last.today
-        refusals = groups.mark(connection, marks, owner=owner, now=now, today=today) if marks else {}
-        begun = groups.begin(connection, beginnings, owner=owner, now=now, today=today) if beginnings else {}
+        refusals = groups.mark(connection, marks, paused, owner=owner, now=now, today=today) if marks else {}
+        begun = groups.begin(connection, beginnings, paused, owner=owner, now=now, today=today) if beginnings else {}
         return [
             Written(
                 refusals.get(step.mark.claimed.id) if step.mark else None,

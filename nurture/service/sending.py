@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
+from nurture.delivery.event_loop import run_async
 from nurture.delivery.ownership import living
 from nurture.delivery.worker import DeliverySummary
 from nurture.planning.editions import plan_now
@@ -34,7 +34,7 @@ def send_now(house: House, campaign: str) -> Sent:
     """
     edition = plan_now(house.store, house.workspace, campaign, now=house.clock.now(), snapshot=house.snapshot)
     by_loop = _loop_is_alive(house)
-    stopped = () if by_loop else asyncio.run(_deliver(house)).stopped
+    stopped = () if by_loop else run_async(_deliver(house)).stopped
     found = accounts(house.store, mode=house.mode(), edition=str(edition))
     return Sent(found.editions[0], by_loop, stopped)
 

@@ -65,6 +65,9 @@ _ORGANIZATION = [column.label(f"organization_{column.name}") for column in organ
 _PEOPLE = sa.select(*contact.c, *_ORGANIZATION).join_from(
     contact, organization, contact.c.organization_id == organization.c.id, isouter=True
 )
+_BY_ID = _PEOPLE.where(contact.c.id.in_(sa.bindparam("ids", expanding=True))).order_by(contact.c.id)
+_CONTACT_NAMES = tuple(contact.c.keys())
+_ORGANIZATION_NAMES = tuple(column.name for column in organization.c if column.name != "id")
 
 
 def stream_people(
@@ -89,7 +92,7 @@ def stream_people(
     if limit is not None:
         query = query.limit(limit)
     # a server-side cursor on PostgreSQL; SQLite streams by itself
-    rows = iter(connection.execute(query.execution_options(stream_results=True, max_row_buffer=CHUNK)).mappings())
+    rows = iter(connection.execute(query.execution_options(stream_results=True, max_row_buffer=CHUNK)))
     while chunk := list(islice(rows, CHUNK)):
         yield from _people(connection, chunk)
 
@@ -109,7 +112,8 @@ def matches(connection: Connection, contact_id: int, where: sa.ColumnElement[boo
 
 def people_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, PersonRow]:
     """The contacts with these ids, archived and erased ones too. At most a few thousand at once."""
-    return _find(connection, contact.c.id.in_(ids))
+    rows = connection.execute(_BY_ID, {"ids": list(ids)}).all()
+    return {person.id: person for person in _people(connection, rows)}
 
 
 def people_by_address(connection: Connection, address_keys: Sequence[str]) -> dict[int, PersonRow]:
@@ -132,33 +136,30 @@ def attribute_names(connection: Connection) -> list[str]:
 
 
 def _find(connection: Connection, where: sa.ColumnElement[bool]) -> dict[int, PersonRow]:
-    rows = connection.execute(_PEOPLE.where(where).order_by(contact.c.id)).mappings().all()
+    rows = connection.execute(_PEOPLE.where(where).order_by(contact.c.id)).all()
     return {person.id: person for person in _people(connection, rows)}
 
 
-def _people(connection: Connection, rows: Sequence[sa.RowMapping]) -> Iterator[PersonRow]:
+def _people(connection: Connection, rows: Sequence[sa.Row[Any]]) -> Iterator[PersonRow]:
     if not rows:
         return
-    ids = [row["id"] for row in rows]
+    ids = [row.id for row in rows]
     categories = _grouped(connection, contact_category.c.contact_id, contact_category.c.category, ids)
     tags = _grouped(connection, contact_tag.c.contact_id, contact_tag.c.tag, ids)
     for row in rows:
-        values: dict[str, Any] = dict(row)
-        organization_values = {column.name: values.pop(column.name) for column in _ORGANIZATION}
+        own, organization_values = row[: len(contact.c)], row[len(contact.c) :]
         yield PersonRow(
-            **values,
-            organization=_organization(row["organization_id"], organization_values),
-            categories=frozenset(map(Category, categories.get(row["id"], ()))),
-            tags=tuple(sorted(tags.get(row["id"], ()))),
+            **dict(zip(_CONTACT_NAMES, own, strict=True)),
+            organization=_organization(row.organization_id, organization_values),
+            categories=frozenset(map(Category, categories.get(row.id, ()))),
+            tags=tuple(sorted(tags.get(row.id, ()))),
         )
 
 
-def _organization(identifier: int | None, values: Mapping[str, Any]) -> OrganizationRow | None:
+def _organization(identifier: int | None, values: Sequence[Any]) -> OrganizationRow | None:
     if identifier is None:
         return None
-    return OrganizationRow(
-        id=identifier, **{name.removeprefix("organization_"): value for name, value in values.items()}
-    )
+    return OrganizationRow(id=identifier, **dict(zip(_ORGANIZATION_NAMES, values, strict=True)))
 
 
 def _grouped(

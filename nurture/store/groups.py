@@ -7,11 +7,11 @@ was; the second time finds what the first one wrote.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -98,19 +98,37 @@ def _mark(today: date) -> sa.Update:
     )
 
 
+T = TypeVar("T")
+
+
 def _claims(claimed: Sequence[ClaimedDelivery]) -> list[tuple[int, int]]:
-    return [(each.id, each.claim) for each in claimed]
+    return _padded([(each.id, each.claim) for each in claimed])
+
+
+def _padded(values: list[T]) -> list[T]:
+    """Filled up with its last one to a power of two: the database keeps few texts of a statement ready, not 256."""
+    return values + values[-1:] * ((1 << (len(values) - 1).bit_length()) - len(values))
+
+
+def paused(connection: sa.Connection) -> frozenset[str]:
+    """The campaigns of which nothing may leave now; ``*`` is all of them."""
+    return frozenset(connection.execute(_PAUSED).scalars())
 
 
 def begin(
-    connection: sa.Connection, wanted: Sequence[Beginning], *, owner: str, now: datetime, today: date
+    connection: sa.Connection,
+    wanted: Sequence[Beginning],
+    paused: Set[str],
+    *,
+    owner: str,
+    now: datetime,
+    today: date,
 ) -> dict[int, Attempt | Refusal]:
     """Record tries before anything of them is dialed or offered; by delivery id.
 
     Refused if the gate is shut (the row is settled accordingly) or the campaign
-    was paused (the row goes back to the queue). ``today`` is the clinic's date.
+    is ``paused`` (the row goes back to the queue). ``today`` is the clinic's date.
     """
-    paused = set(connection.execute(_PAUSED).scalars())
     going = [each for each in wanted if not paused & {"*", each.claimed.campaign}]
     open_ids = set()
     if going:
@@ -125,7 +143,7 @@ def begin(
 
 
 def _refuse(
-    connection: sa.Connection, claimed: ClaimedDelivery, paused: set[str], *, owner: str, now: datetime, today: date
+    connection: sa.Connection, claimed: ClaimedDelivery, paused: Set[str], *, owner: str, now: datetime, today: date
 ) -> Refusal:
     if paused & {"*", claimed.campaign}:
         attempts.requeue(connection, claimed, owner=owner, now=now)
@@ -141,7 +159,10 @@ def _record(
 ) -> dict[int, Attempt | Refusal]:
     if not going:
         return {}
-    last = {row.delivery_id: row for row in connection.execute(_TRIES, {"ids": [each.claimed.id for each in going]})}
+    last = {
+        row.delivery_id: row
+        for row in connection.execute(_TRIES, {"ids": _padded([each.claimed.id for each in going])})
+    }
     identities = [
         {"first_id": each.claimed.id, "message_id": each.message_id, "message_date": each.message_date}
         for each in going
@@ -179,13 +200,12 @@ def _record(
 
 
 def mark(
-    connection: sa.Connection, wanted: Sequence[Marking], *, owner: str, now: datetime, today: date
+    connection: sa.Connection, wanted: Sequence[Marking], paused: Set[str], *, owner: str, now: datetime, today: date
 ) -> dict[int, Refusal]:
     """Durably before the bodies go out: the last gate, one UPDATE; who may not leave, and why, by delivery id.
 
     A refusal has settled the delivery and ended the attempt; a paused one is back in the queue.
     """
-    paused = set(connection.execute(_PAUSED).scalars())
     going = [each.claimed for each in wanted if not paused & {"*", each.claimed.campaign}]
     marked: set[int] = set()
     if going:
@@ -204,7 +224,7 @@ def mark(
 
 
 def _refuse_mark(
-    connection: sa.Connection, wanted: Marking, paused: set[str], *, owner: str, now: datetime, today: date
+    connection: sa.Connection, wanted: Marking, paused: Set[str], *, owner: str, now: datetime, today: date
 ) -> Refusal:
     refused = _refuse(connection, wanted.claimed, paused, owner=owner, now=now, today=today)
     end = AttemptEnd(AttemptOutcome.REFUSED_AT_MARK, AttemptPhase.DATA, answer=refused.reason)

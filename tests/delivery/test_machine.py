@@ -182,7 +182,9 @@ class DeliveryMachine(RuleBasedStateMachine):
             Beginning(hand.claimed, "mx.example:25", f"<{hand.claimed.id}@clinic.example>", NOW) for hand in group
         ]
         with self.store.write() as connection:
-            begun = groups.begin(connection, wanted, owner=owner, now=self.now, today=NOW.date())
+            begun = groups.begin(
+                connection, wanted, groups.paused(connection), owner=owner, now=self.now, today=NOW.date()
+            )
         for hand in group:
             result = begun[hand.claimed.id]
             may = self.model.ours(hand) and not self.model.paused and not self.model.shut(self._row(hand))
@@ -207,7 +209,9 @@ class DeliveryMachine(RuleBasedStateMachine):
         group = [hand for hand in self.unmarked() if hand.owner == owner]
         wanted = [Marking(hand.claimed, hand.attempt, {"n": 1}) for hand in group if hand.attempt]
         with self.store.write() as connection:
-            refusals = groups.mark(connection, wanted, owner=owner, now=self.now, today=NOW.date())
+            refusals = groups.mark(
+                connection, wanted, groups.paused(connection), owner=owner, now=self.now, today=NOW.date()
+            )
         for hand in group:
             may = self.model.ours(hand) and not self.model.paused and not self.model.shut(self._row(hand))
             refusal: Refusal | None = refusals.get(hand.claimed.id)

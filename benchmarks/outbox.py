@@ -1,0 +1,97 @@
+"""A live clinic with a planned edition, and the processes that take part in sending it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.crowd import fill
+from benchmarks.processes import ROOT
+from nurture.clock import DrivenClock
+from nurture.composing.dkim_keys import new_keys
+from nurture.planning.editions import plan_now
+from nurture.service.house import open_house
+from nurture.store import meta
+from nurture.vocabulary import Mode
+
+AT = datetime(2026, 12, 1, 17, 30, tzinfo=UTC)
+CAMPAIGN = "partner-news"
+_FILES = ("nurture.yaml", "campaigns", "segments", "imports", "news", "templates", "data/sample")
+_ACCOUNT = """\
+    connections: {connections}
+    smtp: {{host: 127.0.0.1, port: {port}, tls: none, pipelining: auto}}
+{keys}"""
+
+
+def plan_clinic(folder: Path, people: int) -> None:
+    """A clinic in ``folder`` that is live, with so many people, four of five of whom are meant by a queued edition.
+
+    It is the sample clinic without its pictures: its newsletter has 24 kB.
+    """
+    for name in _FILES:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, folder / name)
+    for path in (folder / "nurture.yaml", *(folder / "news").glob("*.md")):
+        path.write_text(re.sub(r"(?m)^ *(logo|image|alt|image_alt):.*\n", "", path.read_text(encoding="utf-8")))
+    store = fill(folder, people)
+    with store.write() as connection:
+        meta.set_mode(connection, Mode.LIVE, AT)
+    store.close()
+    write_account(folder, port=25, keys=())
+    with open_house(folder, clock=DrivenClock(AT)) as house:
+        plan_now(house.store, house.workspace, CAMPAIGN, now=AT, snapshot=house.snapshot)
+
+
+def write_account(folder: Path, *, port: int, keys: tuple[str, ...], connections: int = 16) -> None:
+    """The first sender's account: this port of this machine; ``keys`` are of ``rsa`` and ``ed25519``."""
+    made = dict(zip(("rsa", "ed25519"), new_keys("riverbend.example", "bench"), strict=True))
+    written = []
+    for kind in keys:
+        path = folder / f"{kind}.pem"
+        path.write_text(made[kind].pem, encoding="ascii")
+        path.chmod(0o600)
+        written.append(f"      - {{selector: bench-{kind}, key: 'file:{path.name}'}}\n")
+    dkim = "    dkim:\n" + "".join(written) if written else ""
+    settings = folder / "nurture.yaml"
+    plain = re.sub(r"(?ms)^    connections: .*?(?=^  \w)", "", settings.read_text(encoding="utf-8"))
+    account = _ACCOUNT.format(connections=connections, port=port, keys=dkim)
+    settings.write_text(plain.replace("    signer: rosa\n", "    signer: rosa\n" + account, 1), encoding="utf-8")
+
+
+@contextmanager
+def sink() -> Iterator[int]:
+    """Postfix's ``smtp-sink``, which takes everything and keeps nothing; gives its port."""
+    program = shutil.which("smtp-sink", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        sys.exit("smtp-sink is missing; it comes with Postfix (Debian: apt-get install postfix)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    user = ["-u", pwd.getpwuid(65534).pw_name] if os.geteuid() == 0 else []
+    server = subprocess.Popen([program, *user, f"127.0.0.1:{port}", "200"], stderr=subprocess.DEVNULL)
+    try:
+        _await(port)
+        yield port
+    finally:
+        server.kill()
+        server.wait()
+
+
+def _await(port: int) -> None:
+    for _ in range(200):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            return
+        time.sleep(0.05)
+    sys.exit("smtp-sink does not answer")

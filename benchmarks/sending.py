@@ -1,0 +1,74 @@
+"""From a contact's row to the durable log: what a mail costs, beside the naive way and good practice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.measurement import Measurement, median, significant
+from benchmarks.outbox import plan_clinic, sink, write_account
+from benchmarks.processes import ROOT
+
+PEOPLE = 12_500  # four of five are partners, so 10,000 mails less those that a campaign leaves out
+ROUNDS = 3
+NAIVE_MAILS, GOOD_MAILS = 200, 2_000
+RSA, EDWARDS, BOTH = ("rsa",), ("ed25519",), ("rsa", "ed25519")
+
+
+def measure() -> list[Measurement]:
+    """CPU of the delivering process for each mail of an edition, in turns with the same mails sent in other ways.
+
+    Ours is the product's own path with every promise on: claimed, begun, marked and settled in durable
+    commits (SQLite, WAL, synchronous FULL), each asked again at the last gate, pipelined over 16 connections
+    to Postfix's smtp-sink, on uvloop. It counts from an open database to an empty queue, with reading the files
+    and compiling the edition. Naive and good practice promise nothing of that; `benchmarks.others` says
+    what they do.
+    """
+    ours: dict[str, list[float]] = {"rsa": [], "ed25519": [], "both": []}
+    naive, good, naive_ratios, good_ratios, peaks = [], [], [], [], []
+    with tempfile.TemporaryDirectory(prefix="nurture-bench-") as folder, sink() as port:
+        planned = Path(folder) / "planned"
+        plan_clinic(planned, PEOPLE)
+        for _ in range(ROUNDS):
+            for name, keys in (("rsa", RSA), ("ed25519", EDWARDS), ("both", BOTH)):
+                clinic = Path(folder) / "clinic"
+                shutil.copytree(planned, clinic)
+                write_account(clinic, port=port, keys=keys)
+                done = _run("benchmarks.deliver", str(clinic))
+                shutil.rmtree(clinic)
+                ours[name].append(done["cpu"] / done["sent"] * 1000)
+                peaks.append(done["peak"])
+            naive.append(_each("naive", NAIVE_MAILS, port))
+            good.append(_each("good", GOOD_MAILS, port))
+            naive_ratios.append(naive[-1] / ours["rsa"][-1])
+            good_ratios.append(good[-1] / ours["rsa"][-1])
+    return [
+        median("end_to_end_cpu_ms", ours["rsa"], "ms CPU", bar=0.95),
+        median("end_to_end_ed25519_cpu_ms", ours["ed25519"], "ms CPU", bar=0.6),
+        median("end_to_end_double_signature_cpu_ms", ours["both"], "ms CPU"),
+        median("end_to_end_naive_cpu_ms", naive, "ms CPU"),
+        median("end_to_end_good_cpu_ms", good, "ms CPU"),
+        median("end_to_end_vs_naive", naive_ratios, "times", bar=15, at_least=True),
+        median("end_to_end_vs_good", good_ratios, "times", bar=1.5, at_least=True),
+        Measurement("rss_mb_10k", significant(statistics.median(peaks)), "MB RSS", 100),
+    ]
+
+
+def _each(way: str, mails: int, port: int) -> float:
+    done = _run("benchmarks.others", way, str(mails), str(port))
+    return float(done["cpu"] / done["sent"] * 1000)
+
+
+def _run(module: str, *arguments: str) -> dict[str, float]:
+    command: Sequence[str] = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False, text=True)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} ended with {done.returncode}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
