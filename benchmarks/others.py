@@ -57,11 +57,9 @@ async def naive(people: list[Recipient], port: int, engine: sa.Engine) -> None:
     sender = content.shared["sender"]["address"]
     for person in people:
         raw = composer.compose(person)
-        raw = (
-            dkim.sign(raw, b"bench", b"riverbend.example", key.pem.encode(), include_headers=list(SIGNED_FIELDS)) + raw
-        )
+        signature = dkim.sign(raw, b"bench", b"riverbend.example", pem, include_headers=list(SIGNED_FIELDS))
         _, answer = await aiosmtplib.send(
-            raw, sender=sender, recipients=[person.address], hostname="127.0.0.1", port=port
+            signature + raw, sender=sender, recipients=[person.address], hostname="127.0.0.1", port=port
         )
         with Session(engine) as session:
             session.add(Sent(address=person.address, message_id=person.message_id, answer=answer))
