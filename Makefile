@@ -3,7 +3,7 @@
 PYTEST ?= .venv/bin/pytest
 WORKERS ?= 2
 
-.PHONY: help setup demo test check bench lock format
+.PHONY: help setup demo test check bench soak lock format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: setup ## lint, types, layers, spelling, documentation
 
 bench: setup ## measurements, printed and written to build/bench.json
 	.venv/bin/python -m benchmarks.run $(ARGS)
+
+soak: setup ## 500,000 mails, workers killed at every phase, counted; needs PostgreSQL; half an hour
+	.venv/bin/python -m tests.soak.run $(ARGS)
 
 format: setup ## ruff's format and safe fixes
 	.venv/bin/ruff format .
