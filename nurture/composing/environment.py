@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -241,6 +242,12 @@ def _date(value: Any, pattern: str = "%B %-d, %Y") -> str:
             raise SecurityError("the text is no date; write dates as 2026-12-01") from error
     if not isinstance(value, date):
         raise SecurityError(f"{type(value).__name__} is no date")
+    return _in_words(value, value.isoformat(), pattern)
+
+
+@lru_cache(maxsize=256)
+def _in_words(value: date, written: str, pattern: str) -> str:
+    # ``written`` only tells apart what is equal: 10:00+00:00 and 12:00+02:00
     at = value.time() if isinstance(value, datetime) else time()
     parts = {
         "A": _WEEKDAYS[value.weekday()],

@@ -1,5 +1,7 @@
 """The sandbox: strict, bounded, and without a way out."""
 
+from datetime import UTC, datetime, timedelta, timezone
+
 import pytest
 
 from nurture.composing.environment import CompiledText, MailEnvironment
@@ -107,3 +109,9 @@ def test_errors_never_show_values() -> None:
     with pytest.raises(RenderError) as caught:
         render("{{ x | date }}", x="secret diagnosis")
     assert "secret" not in str(caught.value)
+
+
+def test_one_instant_in_two_zones_has_two_clock_times() -> None:
+    paris = datetime(2026, 12, 1, 12, tzinfo=timezone(timedelta(hours=1)))
+    template = "{{ x | date('%H:%M') }}"
+    assert [render(template, x=paris), render(template, x=paris.astimezone(UTC))] == ["12:00", "11:00"]
