@@ -57,6 +57,8 @@ _ATTEMPTS = """INSERT INTO attempt (delivery_id, number, claim, owner, sender, s
       CASE state WHEN 'sent' THEN 250 WHEN 'failed' THEN 550 END, CASE state WHEN 'sent' THEN '2.0.0' END,
       CASE state WHEN 'sent' THEN 'queued as 4711' ELSE 'no such user' END, next_attempt_at, settled_at
     FROM delivery WHERE state IN ('sent', 'failed', 'uncertain')"""
+_INDICES = """SELECT name, sql FROM sqlite_master
+    WHERE type = 'index' AND tbl_name IN ('delivery', 'attempt') AND sql IS NOT NULL"""
 
 
 def write_long_log(root: Path, deliveries: int = 10_000_000) -> Store:
@@ -66,14 +68,13 @@ def write_long_log(root: Path, deliveries: int = 10_000_000) -> Store:
     each = (deliveries - big * people) // (EDITIONS - big)
     finished = EDITIONS * 98 // 100
     store = create_store("sqlite:///data/nurture.db", root=root)
+    store.close()  # nobody else may have it open while it writes without a journal
     with closing(sqlite3.connect(str(store.path))) as connection:
         connection.execute("PRAGMA journal_mode = OFF")
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA cache_size = -200000")
         # made again at the end, when each is one sort: that halves the time
-        indices = connection.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name IN ('delivery', 'attempt') AND sql > ''"
-        ).fetchall()
+        indices = connection.execute(_INDICES).fetchall()
         for name, _ in indices:
             connection.execute(f"DROP INDEX {name}")
         connection.execute(_CONTACTS.format(count=people))
