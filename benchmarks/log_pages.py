@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from benchmarks.long_log import CAMPAIGNS, write_long_log
 from benchmarks.measurement import Measurement, significant
@@ -32,7 +33,7 @@ _FILTERS: dict[str, LogQuery] = {
     "time": LogQuery(until=_MIDDLE),
     "span": LogQuery(since=_MIDDLE, until=_MIDDLE + timedelta(days=30)),
 }
-_NARROWED = [
+_NARROWED: list[dict[str, Any]] = [
     *({"states": (state,)} for state in (DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.UNCERTAIN)),
     {"states": (DeliveryState.FAILED, DeliveryState.EXPIRED)},
     {"campaign": _BIG},
