@@ -37,7 +37,8 @@ def main() -> None:
     cpu = after.ru_utime + after.ru_stime - usage.ru_utime - usage.ru_stime
     if summary.failed or summary.skipped or summary.uncertain or summary.retried or summary.stopped:
         raise AssertionError(f"not everything was sent: {summary}")
-    print(json.dumps({"sent": summary.sent, "cpu": cpu, "wall": wall, "peak": peak_mb()}))
+    figures = {"sent": summary.sent, "cpu": cpu, "wall": wall, "began": began, "ended": began + wall}
+    print(json.dumps({**figures, "peak": peak_mb()}))
 
 
 if __name__ == "__main__":

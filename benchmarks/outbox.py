@@ -1,18 +1,9 @@
-"""A live clinic with a planned edition, and the processes that take part in sending it."""
+"""A live clinic with a planned edition, that a worker can send."""
 
 from __future__ import annotations
 
-import contextlib
-import os
-import pwd
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -68,30 +59,3 @@ def write_account(folder: Path, *, port: int, keys: tuple[str, ...], connections
     plain = re.sub(r"(?ms)^    connections: .*?(?=^  \w)", "", settings.read_text(encoding="utf-8"))
     account = _ACCOUNT.format(connections=connections, port=port, keys=dkim)
     settings.write_text(plain.replace("    signer: rosa\n", "    signer: rosa\n" + account, 1), encoding="utf-8")
-
-
-@contextmanager
-def sink() -> Iterator[int]:
-    """Postfix's ``smtp-sink``, which takes everything and keeps nothing; gives its port."""
-    program = shutil.which("smtp-sink", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    if program is None:
-        sys.exit("smtp-sink is missing; it comes with Postfix (Debian: apt-get install postfix)")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    user = ["-u", pwd.getpwuid(65534).pw_name] if os.geteuid() == 0 else []
-    server = subprocess.Popen([program, *user, f"127.0.0.1:{port}", "200"], stderr=subprocess.DEVNULL)
-    try:
-        _await(port)
-        yield port
-    finally:
-        server.kill()
-        server.wait()
-
-
-def _await(port: int) -> None:
-    for _ in range(200):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.05)
-    sys.exit("smtp-sink does not answer")

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
-import subprocess
-import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks.mail_servers import sink
 from benchmarks.measurement import Measurement, median, significant
-from benchmarks.outbox import plan_clinic, sink, write_account
-from benchmarks.processes import ROOT
+from benchmarks.outbox import plan_clinic, write_account
+from benchmarks.wire import run
 
 PEOPLE = 12_500  # four of five are partners, so 10,000 mails less those that a campaign leaves out
 ROUNDS = 3
@@ -40,7 +37,7 @@ def measure() -> list[Measurement]:
                 clinic = Path(folder) / "clinic"
                 shutil.copytree(planned, clinic)
                 write_account(clinic, port=port, keys=keys)
-                done = _run("benchmarks.deliver", str(clinic))
+                done = run("benchmarks.deliver", str(clinic))
                 shutil.rmtree(clinic)
                 ours[name].append(done["cpu"] / done["sent"] * 1000)
                 peaks.append(done["peak"])
@@ -61,14 +58,5 @@ def measure() -> list[Measurement]:
 
 
 def _each(way: str, mails: int, port: int) -> float:
-    done = _run("benchmarks.others", way, str(mails), str(port))
+    done = run("benchmarks.others", way, str(mails), str(port))
     return float(done["cpu"] / done["sent"] * 1000)
-
-
-def _run(module: str, *arguments: str) -> dict[str, float]:
-    command: Sequence[str] = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False, text=True)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} ended with {done.returncode}")
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
