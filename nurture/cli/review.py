@@ -47,6 +47,9 @@ def _print_status(found: Status, zone: ZoneInfo) -> None:
     say(f"{found.waiting} deliveries wait, {found.uncertain} are uncertain")
     for name, since in found.paused.items():
         say(f"paused: {'all campaigns' if name == '*' else name} since {since.astimezone(zone):%Y-%m-%d %H:%M}")
+    for slow in found.slowed:
+        waiting = f"{slow.waiting} wait" if slow.waiting != 1 else "1 waits"
+        say(f"{slow.subject}: {slow.words}; {waiting}", style="yellow")
     if found.jobs:
         say()
         table(

@@ -156,6 +156,8 @@ def _print_sent(done: Sent) -> None:
         say(f"{found.sent} sent now, {found.waiting} wait for their time.")
         for sender in done.stopped:
             say(f"! sender {sender.sender}: {sender.reason}", style="red")
+        for slow in done.slowed:
+            say(f"{slow.waiting} of all that is due wait: {slow.subject}: {slow.words}", style="yellow")
         if found.waiting:
             say("Keep `nurture run` running, so that they leave.")
 

@@ -19,6 +19,7 @@ from nurture.delivery.opening import opens
 from nurture.delivery.routes import Route
 from nurture.delivery.settling import SenderStop, Settlement, put_back
 from nurture.delivery.shift import Shift
+from nurture.delivery.stock import Stock
 from nurture.delivery.supply import Composed, Supply
 from nurture.delivery.transaction import Ending, Transaction, broken
 from nurture.delivery.turn import Turn, Written
@@ -31,8 +32,6 @@ from nurture.workspace.settings import Pipelining
 
 log = logging.getLogger("nurture.delivery")
 
-BATCH = 10  # deliveries claimed at once by one line
-
 
 @dataclass(frozen=True, slots=True)
 class _Writing:
@@ -44,11 +43,11 @@ class _Writing:
 class Line:
     """Delivers what is due for one sender until nothing is left, the sender stops, or the worker does."""
 
-    def __init__(self, shift: Shift, sender: str, route: Route, signer: Signer) -> None:
+    def __init__(self, shift: Shift, sender: str, route: Route, signer: Signer, stock: Stock) -> None:
         self._shift = shift
         self._sender = sender
         self._route = route
-        self._supply = Supply(shift, sender, signer)
+        self._supply = Supply(shift, sender, signer, stock)
         self._connection: SmtpConnection | None = None
         self._begun: list[Transaction] = []  # tries that were begun and are not settled, the oldest first
         self._out: Transaction | None = None  # its body is out, its answer not read
@@ -65,7 +64,6 @@ class Line:
             current = await self._next()
             while current is not None:
                 current = await self._deliver(current)
-            await self._supply.give_batch_back()
             if self._connection is not None:
                 await self._connection.quit()
         except BaseException:
@@ -122,7 +120,8 @@ class Line:
         assert connection is not None
         current.phase = AttemptPhase.BODY
         self._out = current
-        if upcoming is not None and connection.pipelines and self._pipelining() is Pipelining.AUTO:
+        ahead = connection.pipelines and self._pipelining() is Pipelining.AUTO
+        if upcoming is not None and ahead and not self._is_used_up(connection, under_way=1):
             upcoming.offer(connection, current.wire)
         else:
             connection.send(current.wire)
@@ -191,6 +190,8 @@ class Line:
         return ending
 
     async def _connected(self, current: Transaction) -> SmtpConnection:
+        if self._connection is not None and not current.offered and self._is_used_up(self._connection):
+            await self._connection.quit()
         if self._connection is None or not self._connection.is_open:
             current.offered = False
             await self._write_answer()  # dialing may take minutes
@@ -227,6 +228,11 @@ class Line:
 
     def _pipelining(self) -> Pipelining:
         return Pipelining.OFF if self._shift.in_lockstep(self._sender) else self._route.pipelining
+
+    def _is_used_up(self, connection: SmtpConnection, *, under_way: int = 0) -> bool:
+        """Whether it has carried as many mails as the clinic allows."""
+        most = self._route.messages_per_connection
+        return most is not None and connection.carried + under_way >= most
 
     def _is_connected(self) -> bool:
         return self._connection is not None and self._connection.is_open

@@ -25,6 +25,7 @@ class Route:
     ca_file: Path | None = None
     connections: int = 1
     pipelining: Pipelining = Pipelining.AUTO
+    messages_per_connection: int | None = None  # then it is closed and made anew
     root: Path = Path()  # of the workspace; the password's file path starts here
 
     @property
@@ -93,5 +94,6 @@ def route_for(name: str, sender: Sender | None, *, mode: Mode, sandbox: tuple[st
         ca_file=root / smtp.ca_file if smtp.ca_file else None,
         connections=sender.connections,
         pipelining=smtp.pipelining,
+        messages_per_connection=sender.limits.messages_per_connection,
         root=root,
     )

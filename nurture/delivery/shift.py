@@ -10,12 +10,14 @@ from nurture.clock import Clock
 from nurture.delivery.connection import Timeouts
 from nurture.delivery.ledger import Ledger
 from nurture.delivery.messages import EditionComposers
+from nurture.delivery.tokens import Dry
 from nurture.store.senders import StoppedSender
 from nurture.vocabulary import DeliveryState, Mode
 from nurture.workspace.workspace import Workspace
 
 LOCKSTEP = timedelta(days=1)  # without pipelining, after a server lost step
-BATCH = 25  # deliveries claimed at once by one line
+BATCH = 25  # deliveries claimed at once for each line
+LARGEST_BATCH = 100
 
 
 @dataclass
@@ -30,10 +32,12 @@ class Shift:
     timeouts: Timeouts
     composers: EditionComposers
     limit: int | None  # how many more deliveries may be begun
+    patience: float = 0.0  # seconds that a line waits for a sender's limit
     stopping: bool = False
     counts: Counter[DeliveryState] = field(default_factory=Counter)
     retried: int = 0
     stopped: dict[str, StoppedSender] = field(default_factory=dict)
+    limited: dict[str, Dry] = field(default_factory=dict)  # senders that reached a limit of theirs
     lockstep: dict[str, datetime] = field(default_factory=dict)  # senders whose server lost step, until when
 
     def today(self) -> date:
@@ -52,9 +56,11 @@ class Shift:
         """Whether it shall get one command at a time."""
         return sender in self.lockstep and self.clock.now() < self.lockstep[sender]
 
-    def take(self) -> int:
-        """How many deliveries a line may claim now; they are counted as begun."""
-        size = BATCH if self.limit is None else min(BATCH, self.limit)
+    def take(self, lines: int) -> int:
+        """How many deliveries may be claimed now for so many lines; they are counted as begun."""
+        size = min(BATCH * lines, LARGEST_BATCH)
+        if self.limit is not None:
+            size = min(size, self.limit)
         if self.limit is not None:
             self.limit -= size
         return size

@@ -1,8 +1,7 @@
-"""What a line sends next: claimed, in the reader's window, composed."""
+"""What a line sends next: taken from the stock, in the reader's window, composed."""
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,11 +9,11 @@ from nurture.composing.dkim import Signer
 from nurture.delivery.messages import OutgoingMessage
 from nurture.delivery.opening import opens
 from nurture.delivery.shift import Shift
+from nurture.delivery.stock import Stock
 from nurture.errors import ComposeError, StoreError
-from nurture.store import attempts, contacts, deliveries
+from nurture.store import attempts
 from nurture.store.attempts import ClaimedDelivery
 from nurture.store.contacts import PersonRow
-from nurture.store.engine import Connection
 from nurture.vocabulary import DeliveryState
 
 
@@ -28,21 +27,22 @@ class Composed:
 
 
 class Supply:
-    """One line's deliveries. What it gave out is the line's; ``give_batch_back`` returns the rest."""
+    """One line's deliveries: what it gave out is the line's."""
 
-    def __init__(self, shift: Shift, sender: str, signer: Signer) -> None:
+    def __init__(self, shift: Shift, sender: str, signer: Signer, stock: Stock) -> None:
         self._shift = shift
         self._sender = sender
         self._signer = signer
-        self._batch: deque[tuple[ClaimedDelivery, PersonRow | None]] = deque()
+        self._stock = stock
 
-    async def next(self) -> Composed | None:
-        """The next claimed delivery that can be composed and may be read now."""
+    async def next(self, *, patient: bool = True) -> Composed | None:
+        """The next claimed delivery that can be composed and may be read now.
+
+        ``patient``: it may wait a moment for the sender's limit.
+        """
         shift = self._shift
-        while shift.may_go_on(self._sender):
-            if not self._batch and not await self._claim():
-                return None
-            claimed, person = self._batch.popleft()
+        while (taken := await self._stock.take(patient=patient)) is not None:
+            claimed, person = taken.claimed, taken.person
             if person is None or person.address is None or claimed.address is None:
                 return Composed(claimed, None, None)
             now = shift.clock.now()
@@ -59,27 +59,9 @@ class Supply:
     async def next_ahead(self) -> Composed | None:
         """The same while an answer is awaited: a database that fails now is told by `next`, once that is written."""
         try:
-            return await self.next()
+            return await self.next(patient=False)
         except StoreError:
             return None
-
-    async def _claim(self) -> bool:
-        shift, size = self._shift, self._shift.take()
-        if not size:
-            return False
-        now = shift.clock.now()
-
-        def work(connection: Connection) -> list[tuple[ClaimedDelivery, PersonRow | None]]:
-            batch = deliveries.claim(
-                connection, mode=shift.mode, sender=self._sender, owner=shift.owner, now=now, limit=size
-            )
-            ids = [claimed.contact_id for claimed in batch if claimed.contact_id is not None]
-            people = contacts.people_by_id(connection, ids)
-            return [(claimed, people.get(claimed.contact_id or 0)) for claimed in batch]
-
-        self._batch.extend(await shift.ledger.write(work))
-        shift.give_back(size - len(self._batch))
-        return bool(self._batch)
 
     async def _compose(self, claimed: ClaimedDelivery, person: PersonRow, now: datetime) -> OutgoingMessage:
         composers = self._shift.composers
@@ -93,6 +75,7 @@ class Supply:
             lambda connection: attempts.skip_unrendered(connection, claimed, owner=shift.owner, words=words, now=now)
         )
         shift.count(DeliveryState.SKIPPED)
+        self._stock.unused()
 
     async def give_back(self, claimed: ClaimedDelivery, until: datetime | None = None) -> None:
         """Back to the queue, uncounted, due at once or at ``until``; a try that was begun is abandoned."""
@@ -100,8 +83,4 @@ class Supply:
         await shift.ledger.write(
             lambda connection: attempts.requeue(connection, claimed, owner=shift.owner, now=now, until=until)
         )
-
-    async def give_batch_back(self) -> None:
-        """All that were claimed and not given out."""
-        while self._batch:
-            await self.give_back(self._batch.popleft()[0])
+        self._stock.unused()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from nurture.clock import Clock, monotonic
@@ -18,6 +18,8 @@ from nurture.delivery.ownership import Owner, dead_owners, forget
 from nurture.delivery.routes import Route, route_for
 from nurture.delivery.settling import SenderStop, raise_uncertain
 from nurture.delivery.shift import Shift
+from nurture.delivery.stock import Stock
+from nurture.delivery.tokens import Dry
 from nurture.errors import SecretError, SenderError
 from nurture.store import Store, alerts, deliveries, editions, meta, senders, workers
 from nurture.store.engine import Connection
@@ -27,12 +29,17 @@ from nurture.workspace.settings import Sender
 from nurture.workspace.workspace import Workspace
 
 GRACE = 30.0  # seconds that a body on its way gets for its answer when the worker stops
+LOOK_AGAIN = timedelta(minutes=1)  # somebody may raise a limit that was reached
 RENEWAL = workers.LEASE.total_seconds() / 3
 
 
 @dataclass(frozen=True, slots=True)
 class DeliverySummary:
-    """What one `Worker.deliver_due` did. ``retried`` go again later; ``stopped`` are senders that wait."""
+    """What one `Worker.deliver_due` did.
+
+    ``retried`` go again later; ``stopped`` are senders that wait, ``limited``
+    those that reached a limit of theirs, by name.
+    """
 
     sent: int = 0
     failed: int = 0
@@ -42,6 +49,7 @@ class DeliverySummary:
     uncertain: int = 0
     retried: int = 0
     stopped: tuple[StoppedSender, ...] = ()
+    limited: Mapping[str, Dry] = field(default_factory=dict)
 
 
 class Worker:
@@ -70,6 +78,7 @@ class Worker:
         self._ledger = Ledger(store)
         self._composers = EditionComposers()
         self._lockstep: dict[str, datetime] = {}
+        self._dry: dict[str, tuple[Dry, datetime]] = {}  # and when that was noticed
         self._shift: Shift | None = None
         self._lines: dict[asyncio.Task[None], Line] = {}
         self._closed = False
@@ -81,12 +90,14 @@ class Worker:
         """This worker's name in the database."""
         return self._owner.name
 
-    async def deliver_due(self, *, limit: int | None = None) -> DeliverySummary:
-        """Deliver what is due, at most ``limit`` mails; returns when nothing is due any more.
+    async def deliver_due(self, *, limit: int | None = None, patience: float = 0.0) -> DeliverySummary:
+        """Deliver what is due, at most ``limit`` mails; returns when nothing is due any more, or may go now.
 
-        A closed worker delivers nothing. Raises `StoreError` if the database cannot be used; no answer that was
-        read before is lost by that. Raises `SenderError` if mail is due in
-        sandbox mode and the sandbox does not run.
+        ``patience``: seconds that a line waits for its sender's limit, so that it
+        keeps its connection. A closed worker delivers nothing. Raises `StoreError`
+        if the database cannot be used; no answer that was read before is lost by
+        that. Raises `SenderError` if mail is due in sandbox mode and the sandbox
+        does not run.
         """
         if not self._idle.is_set():
             raise RuntimeError("this worker is delivering already")
@@ -94,12 +105,12 @@ class Worker:
             return DeliverySummary()
         self._idle.clear()
         try:
-            return await self._deliver(limit)
+            return await self._deliver(limit, patience)
         finally:
             self._shift = None
             self._idle.set()
 
-    async def _deliver(self, limit: int | None) -> DeliverySummary:
+    async def _deliver(self, limit: int | None, patience: float) -> DeliverySummary:
         workspace = self._workspace_of()
         mode = await self._ledger.read(meta.get_mode)
         shift = self._shift = Shift(
@@ -111,6 +122,7 @@ class Worker:
             timeouts=self._timeouts,
             composers=self._composers,
             limit=limit,
+            patience=patience,
             stopping=self._closed,
             lockstep=self._lockstep,
         )
@@ -126,6 +138,7 @@ class Worker:
             uncertain=shift.counts[DeliveryState.UNCERTAIN],
             retried=shift.retried,
             stopped=tuple(shift.stopped[name] for name in sorted(shift.stopped)),
+            limited=dict(shift.limited),
         )
 
     async def close(self, *, grace: float = GRACE) -> None:
@@ -201,9 +214,16 @@ class Worker:
 
     async def _send_all(self, shift: Shift) -> None:
         now = self._clock.now()
+        shift.limited |= {
+            name: dry
+            for name, (dry, noticed) in self._dry.items()
+            if noticed <= now < min(dry.until, noticed + LOOK_AGAIN)
+        }
 
         def look(connection: Connection) -> list[str]:
-            waiting = {stopped.sender for stopped in senders.stopped(connection, shift.mode, now)}
+            waiting = {
+                stopped.sender for stopped in senders.stopped(connection, shift.mode, now)
+            } | shift.limited.keys()
             return [
                 name for name in deliveries.due_senders(connection, mode=shift.mode, now=now) if name not in waiting
             ]
@@ -211,9 +231,11 @@ class Worker:
         routes = await self._routes(shift, await self._ledger.read(look))
         if self._closed:
             return  # `close` has seen all lines already
+        stocks: dict[str, Stock] = {}
         for sender, (route, signer) in routes.items():
+            stock = stocks[sender] = Stock(shift, sender, lines=route.connections)
             for _ in range(route.connections):
-                line = Line(shift, sender, route, signer)
+                line = Line(shift, sender, route, signer, stock)
                 self._lines[asyncio.create_task(line.run())] = line
         if not self._lines:
             return
@@ -228,6 +250,11 @@ class Worker:
                 shift.stopping and isinstance(result, asyncio.CancelledError)
             ):
                 raise result
+        for sender, stock in stocks.items():
+            await stock.give_all_back()
+            if stock.dry is not None:
+                shift.limited[sender] = stock.dry
+                self._dry[sender] = stock.dry, self._clock.now()
         await self._ledger.write(lambda connection: self._tidy(connection, shift.mode))
 
     async def _routes(self, shift: Shift, names: list[str]) -> dict[str, tuple[Route, Signer]]:

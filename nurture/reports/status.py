@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from nurture.delivery.ownership import living
 from nurture.planning.due import Decision, Due
 from nurture.planning.outlook import look
+from nurture.reports.pacing import Slowed, slowed
 from nurture.store import Store, alerts, campaigns, jobs, meta, workers
 from nurture.store.accounts import state_counts
 from nurture.store.alerts import Alert
@@ -52,8 +53,9 @@ class NextEdition:
 class Status:
     """The house at one moment. ``paused`` has the campaigns and since when; "*" stands for all.
 
-    ``under_way`` are editions that are being planned or sent. ``troubles`` are
-    in words; if there are any, a person is needed.
+    ``slowed`` are senders and providers with a limit in their way, ``under_way``
+    editions that are being planned or sent. ``troubles`` are in words; if there
+    are any, a person is needed.
     """
 
     mode: Mode
@@ -66,6 +68,7 @@ class Status:
     waiting: int
     uncertain: int
     paused: Mapping[str, datetime]
+    slowed: tuple[Slowed, ...]
     troubles: tuple[str, ...]
 
     @property
@@ -84,6 +87,7 @@ def status(store: Store, workspace: Workspace, *, now: datetime, next_editions: 
         open_alerts = alerts.open_alerts(connection)
         counts = state_counts(connection, mode=mode, states=[*WAITING_STATES, DeliveryState.UNCERTAIN])
         paused = campaigns.paused_campaigns(connection)
+        slow = slowed(connection, workspace.settings, mode=mode, now=now)
         under_way = list_editions(connection, mode=mode, states=[EditionState.PLANNING, EditionState.READY])
         coming = look(connection, workspace, now=now).due(until=now + _LOOK_AHEAD)
     loops = tuple(_loop(row, now if store.dialect == "sqlite" else None) for row in running if row.owner in alive)
@@ -99,6 +103,7 @@ def status(store: Store, workspace: Workspace, *, now: datetime, next_editions: 
         waiting=sum(counts.get(state, 0) for state in WAITING_STATES),
         uncertain=uncertain,
         paused=paused,
+        slowed=slow,
         troubles=tuple(troubles(loops, runs, open_alerts, uncertain=uncertain)),
     )
 

@@ -13,6 +13,7 @@ from nurture.news.item import NewsItem
 from nurture.planning.gates import REASONS_IN_WORDS
 from nurture.planning.outlook import look
 from nurture.planning.selection import Selection, items_for
+from nurture.reports.pacing import slowed, what_holds_back
 from nurture.reports.rules import RuleCheck, RulePart
 from nurture.reports.words import delivery_in_words, local, why_no_delivery
 from nurture.store import Connection, Store, campaigns, meta
@@ -145,6 +146,7 @@ class _Question:
         self.editions = editions
         self.zone = workspace.settings.zone
         self.today = workspace.settings.today(now)
+        self.slowed = slowed(connection, workspace.settings, mode=mode, now=now)
         self.paused_at = campaigns.paused_since(campaigns.paused_campaigns(connection), campaign)
 
     def person(self, person: PersonRow) -> PersonAnswer:
@@ -167,7 +169,14 @@ class _Question:
         name, due_at = str(edition.public_id), edition.due_at
         for row in store_log.page(self.connection, which, limit=1):
             history = store_log.history(self.connection, row.id)
-            words = delivery_in_words(row, now=self.now, paused_at=self.paused_at, zone=self.zone)
+            held_back = what_holds_back(self.slowed, edition.sender, "")
+            words = delivery_in_words(
+                row,
+                now=self.now,
+                paused_at=self.paused_at,
+                zone=self.zone,
+                held_back=f"{held_back.subject}: {held_back.words}" if held_back and row.time <= self.now else "",
+            )
             later = [
                 f"{event.kind} at {local(event.at, self.zone)}"
                 for event in (history.events if history else ())

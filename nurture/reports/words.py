@@ -33,8 +33,13 @@ def answer_in_words(attempt: AttemptRow | None) -> str:
     return f"{attempt.server or 'the server'} answered {attempt.said}"
 
 
-def delivery_in_words(row: DeliveryRow, *, now: datetime, paused_at: datetime | None, zone: ZoneInfo) -> str:
-    """What became of one delivery and what comes next; times in ``zone``."""
+def delivery_in_words(
+    row: DeliveryRow, *, now: datetime, paused_at: datetime | None, zone: ZoneInfo, held_back: str = ""
+) -> str:
+    """What became of one delivery and what comes next; times in ``zone``.
+
+    ``held_back``: the limit that a due mail of this kind waits for, in words.
+    """
     answer = answer_in_words(row.last_attempt)
     window = f"{local(row.not_before, zone)} to {local(row.not_after, zone)}"
     reason = _reason(row.reason)
@@ -43,7 +48,7 @@ def delivery_in_words(row: DeliveryRow, *, now: datetime, paused_at: datetime | 
             at = local(row.settled_at, zone) if row.settled_at else "an unknown time"
             return _joined(f"sent at {at}", answer)
         case DeliveryState.QUEUED:
-            return _queued(row, answer, window, now=now, paused_at=paused_at, zone=zone)
+            return _joined(_queued(row, answer, window, now=now, paused_at=paused_at, zone=zone), held_back)
         case DeliveryState.HELD:
             return _joined("held until somebody lets it go on", reason)
         case DeliveryState.SENDING:

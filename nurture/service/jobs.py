@@ -38,6 +38,8 @@ INTERVALS = {
     HOUSEKEEPING: timedelta(seconds=30),
 }
 
+# Seconds that a line of the loop waits for its sender's limit with its connection open.
+PATIENCE = 5.0
 
 # A run that brings nothing new is recorded this often: the loop wakes every two seconds, and
 # writing each time would wear out the disk of a small machine.

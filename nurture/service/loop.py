@@ -47,7 +47,7 @@ async def run_loop(house: House) -> None:
         async with open_worker(house) as worker:
             work: dict[str, Callable[[], Awaitable[object]]] = {
                 jobs.PLAN: lambda: asyncio.to_thread(jobs.plan, house),
-                jobs.DELIVER: worker.deliver_due,
+                jobs.DELIVER: lambda: worker.deliver_due(patience=jobs.PATIENCE),
                 jobs.FEEDS: lambda: asyncio.to_thread(jobs.feeds, house),
                 jobs.HOUSEKEEPING: lambda: asyncio.to_thread(jobs.housekeeping, house),
             }

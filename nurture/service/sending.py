@@ -9,6 +9,7 @@ from nurture.delivery.ownership import living
 from nurture.delivery.worker import DeliverySummary
 from nurture.planning.editions import plan_now
 from nurture.reports.accounts import EditionAccount, accounts
+from nurture.reports.pacing import Slowed, slowed
 from nurture.service.delivering import open_worker
 from nurture.service.house import House
 from nurture.store import workers
@@ -20,11 +21,13 @@ class Sent:
     """An edition made by hand, and where its mails are now.
 
     ``by_loop``: a running loop delivers it. ``stopped``: the senders whose server could not be used.
+    ``slowed``: the senders and providers whose mail waits for a limit.
     """
 
     account: EditionAccount
     by_loop: bool
     stopped: tuple[StoppedSender, ...] = ()
+    slowed: tuple[Slowed, ...] = ()
 
 
 def send_now(house: House, campaign: str) -> Sent:
@@ -36,7 +39,9 @@ def send_now(house: House, campaign: str) -> Sent:
     by_loop = _loop_is_alive(house)
     stopped = () if by_loop else run_async(_deliver(house)).stopped
     found = accounts(house.store, mode=house.mode(), edition=str(edition))
-    return Sent(found.editions[0], by_loop, stopped)
+    with house.store.read() as connection:
+        slow = slowed(connection, house.workspace.settings, mode=found.mode, now=house.clock.now())
+    return Sent(found.editions[0], by_loop, stopped, tuple(each for each in slow if each.waiting))
 
 
 async def _deliver(house: House) -> DeliverySummary:

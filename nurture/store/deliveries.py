@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -80,6 +80,18 @@ def due_senders(connection: sa.Connection, *, mode: Mode, now: datetime) -> tupl
         .order_by(edition.c.sender)
     )
     return tuple(names.scalars())
+
+
+def due_count(connection: sa.Connection, *, mode: Mode, sender: str, now: datetime, domains: Sequence[str] = ()) -> int:
+    """How many deliveries of a sender are due now; with ``domains`` only those to addresses there."""
+    query = (
+        sa.select(sa.func.count())
+        .select_from(delivery.join(edition, edition.c.id == delivery.c.edition_id))
+        .where(_due(mode, now), edition.c.sender == sender)
+    )
+    if domains:
+        query = query.where(delivery.c.domain.in_(domains))
+    return connection.execute(query).scalar_one()
 
 
 def _claiming() -> Transition:

@@ -208,6 +208,25 @@ class Dkim(Model):
     key: Secret = Field(description="Private key, RSA of 2048 bits or more, or Ed25519: `file:PATH` or `env:NAME`.")
 
 
+class WarmUp(Model):
+    """The first days of a new sender: few mails, more each day, so that providers come to know it."""
+
+    start: date = Field(alias="from", description="The first day.")
+    first_day: int = Field(50, ge=1, le=1_000_000, description="Mails on the first day; before it none leave.")
+    growth: float = Field(1.5, ge=1, le=10, description="Each day's mails by the day before: 1.5 is half as many more.")
+
+
+class SenderLimits(Model):
+    """What a sender may send; its mail account allows no more, or its name is new. Workers share these limits."""
+
+    per_minute: int | None = Field(None, ge=1, le=100_000, description="Mails in a minute.")
+    per_day: int | None = Field(None, ge=1, le=10_000_000, description="Mails in a day, from midnight at the clinic.")
+    warm_up: WarmUp | None = Field(None, description="Starts with few mails a day and grows, up to `per_day`.")
+    messages_per_connection: int | None = Field(
+        None, ge=1, le=100_000, description="A connection is closed and made anew after so many mails."
+    )
+
+
 class Sender(Model):
     """A From identity with its mail account."""
 
@@ -218,6 +237,7 @@ class Sender(Model):
     )
     smtp: Smtp | None = Field(None, description="The account; not needed in the sandbox.")
     connections: int = Field(2, ge=1, le=50, description="Connections kept open at once.")
+    limits: SenderLimits = Field(default_factory=lambda: SenderLimits(), description="How much it may send.")
     signer: Slug | None = Field(None, description="The person under `staff` who signs.")
     dkim: Annotated[tuple[Dkim, ...], BeforeValidator(_as_list)] = Field(
         (),

@@ -17,6 +17,7 @@ senders:
     name: Riverbend
     address: hello@riverbend.example
     connections: CONNECTIONS
+    limits: LIMITS
     smtp: SMTP
 """
 CAMPAIGN = """\
@@ -43,12 +44,20 @@ TEMPLATE = """\
 """
 
 
-def make_clinic(root: Path, smtp: dict[str, object] | None = None, *, connections: int = 1) -> Workspace:
-    """Write the folder (anew) and load it; ``smtp`` is the sender's account."""
+def make_clinic(
+    root: Path,
+    smtp: dict[str, object] | None = None,
+    *,
+    connections: int = 1,
+    limits: str = "{}",
+    providers: str = "{}",
+) -> Workspace:
+    """Write the folder (anew) and load it; ``smtp`` is the sender's account, ``limits`` and ``providers`` are YAML."""
     (root / "campaigns").mkdir(parents=True, exist_ok=True)
     (root / "templates/emails").mkdir(parents=True, exist_ok=True)
     account = "null" if smtp is None else "{" + ", ".join(f"{key}: {value}" for key, value in smtp.items()) + "}"
     settings = SETTINGS.replace("SMTP", account).replace("CONNECTIONS", str(connections))
+    settings = settings.replace("LIMITS", limits).replace("PROVIDERS", providers)
     (root / "nurture.yaml").write_text(settings)
     (root / "campaigns/partner-news.yaml").write_text(CAMPAIGN)
     (root / "templates/emails/plain.mjml").write_text(TEMPLATE)

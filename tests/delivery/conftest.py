@@ -53,6 +53,8 @@ class Office:
         self.clock = DrivenClock(NOW)
         self.smtp: dict[str, object] = {}
         self.connections = 1
+        self.limits = "{}"
+        self.providers = "{}"
         self.timeouts = QUICK
         with store.write() as connection:
             meta.set_mode(connection, Mode.LIVE, NOW)
@@ -65,7 +67,13 @@ class Office:
         return fill_outbox(self.store, recipients=recipients, content=self.content, **more)
 
     def worker(self, sandbox: tuple[str, int] | None = None) -> Worker:
-        workspace = make_clinic(self.root, self.smtp or None, connections=self.connections)
+        workspace = make_clinic(
+            self.root,
+            self.smtp or None,
+            connections=self.connections,
+            limits=self.limits,
+            providers=self.providers,
+        )
         return Worker(self.store, lambda: workspace, self.clock, sandbox=sandbox, timeouts=self.timeouts)
 
     async def deliver(self, sandbox: tuple[str, int] | None = None) -> DeliverySummary:

@@ -51,6 +51,9 @@ EDITS = [
     (SETTINGS, "example}\n", "example, signer: mia}\nstaff: {mai: {name: Mai}}\n", ["nurture.yaml:8:69: unknown signer `mia`; did you mean `mai`?"]),
     (SETTINGS, "example}\n", "example, smtp: {host: mail.example, tls: none}}\n", ["nurture.yaml:8:93: `none` is only for a server on this machine"]),
     (SETTINGS, "example}\n", "example, smtp: {host: mail.example, username: me}}\n", ["nurture.yaml:8:61: `username` and `password` belong together"]),
+    (SETTINGS, "example}\n", "example, limits: {per_hour: 9}}\n", ["nurture.yaml:8:70: unknown key `per_hour`"]),
+    (SETTINGS, "example}\n", "example, limits: {per_day: 0}}\n", ["nurture.yaml:8:79: "]),
+    (SETTINGS, "example}\n", "example, limits: {warm_up: {first_day: 5}}}\n", ["nurture.yaml:8:70: `from` is missing"]),
     # campaigns
     (CAMPAIGN, "newsletter\ntopic", "newsleter\ntopic", ["campaigns/partner-news.yaml:1:7: `newsleter` is unknown; did you mean `newsletter`?"]),
     (CAMPAIGN, "intent: give\n", "", ["campaigns/partner-news.yaml:1:1: `intent` is missing"]),

@@ -7,7 +7,7 @@ every question about history looks at one mode only.
 from nurture.store.schema.campaigns import campaign_control, campaign_version, edition, edition_content
 from nurture.store.schema.columns import UtcDateTime, metadata
 from nurture.store.schema.deliveries import attempt, delivery, delivery_news, event
-from nurture.store.schema.machine import alert, job_run, meta, sender_state, worker
+from nurture.store.schema.machine import alert, job_run, meta, pace, sender_state, worker
 from nurture.store.schema.news import feed, feed_entry
 from nurture.store.schema.people import consent, contact, contact_category, contact_tag, organization, suppression
 
@@ -32,6 +32,7 @@ __all__ = [
     "meta",
     "metadata",
     "organization",
+    "pace",
     "sender_state",
     "suppression",
     "worker",

@@ -40,6 +40,26 @@ sender_state = sa.Table(
     sa.PrimaryKeyConstraint("mode", "sender"),
 )
 
+pace = sa.Table(
+    "pace",
+    metadata,
+    text_column("mode"),
+    text_column("sender"),
+    text_column("provider"),  # "": the sender itself
+    sa.Column("tokens", sa.Float, nullable=False),  # as they were at filled_at
+    instant_column("filled_at", nullable=False),
+    sa.Column("day", sa.Date, nullable=False),  # the clinic's, that `used` counts
+    sa.Column("used", sa.Integer, nullable=False),
+    sa.Column("learned", sa.Float, nullable=True),  # mails a minute that its server takes
+    sa.Column("ceiling", sa.Float, nullable=True),  # mails a minute at which it refused
+    instant_column("changed_at"),  # of `learned`
+    instant_column("slow_since"),
+    instant_column("put_off_until"),  # no mail to the provider before
+    sa.Column("put_offs", sa.Integer, nullable=False),  # in a row
+    text_column("reason", nullable=True),
+    sa.PrimaryKeyConstraint("mode", "sender", "provider"),
+)
+
 alert = sa.Table(
     "alert",
     metadata,

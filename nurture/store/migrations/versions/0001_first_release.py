@@ -129,6 +129,24 @@ def upgrade() -> None:
         sa.UniqueConstraint("name_key", name=op.f("uq_organization_name_key")),
     )
     op.create_table(
+        "pace",
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("sender", sa.Text(), nullable=False),
+        sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("tokens", sa.Float(), nullable=False),
+        sa.Column("filled_at", instant, nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("used", sa.Integer(), nullable=False),
+        sa.Column("learned", sa.Float(), nullable=True),
+        sa.Column("ceiling", sa.Float(), nullable=True),
+        sa.Column("changed_at", instant, nullable=True),
+        sa.Column("slow_since", instant, nullable=True),
+        sa.Column("put_off_until", instant, nullable=True),
+        sa.Column("put_offs", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("mode", "sender", "provider", name=op.f("pk_pace")),
+    )
+    op.create_table(
         "sender_state",
         sa.Column("mode", sa.Text(), nullable=False),
         sa.Column("sender", sa.Text(), nullable=False),
