@@ -109,7 +109,7 @@ class Settlement:
 
 def sender_works(connection: Connection, mode: Mode, sender: str, now: datetime) -> None:
     """Its server took a mail: whatever stopped it is over."""
-    if senders.clear(connection, mode, sender):
+    if senders.clear(connection, mode, sender, now):
         alerts.resolve_alert(connection, AlertKind.SENDER_STOPPED, sender, now)
 
 

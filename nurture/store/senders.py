@@ -43,13 +43,19 @@ def stop(connection: sa.Connection, mode: Mode, sender: str, *, until: datetime,
 
 
 _CLEAR = sa.delete(sender_state).where(
-    sender_state.c.mode == sa.bindparam("stopped_mode"), sender_state.c.sender == sa.bindparam("stopped_sender")
+    sender_state.c.mode == sa.bindparam("stopped_mode"),
+    sender_state.c.sender == sa.bindparam("stopped_sender"),
+    sa.or_(sender_state.c.stopped_until.is_(None), sender_state.c.stopped_until <= sa.bindparam("present")),
 )
 
 
-def clear(connection: sa.Connection, mode: Mode, sender: str) -> bool:
-    """The server took a mail again; True if the sender had been stopped."""
-    return connection.execute(_CLEAR, {"stopped_mode": mode, "stopped_sender": sender}).rowcount > 0
+def clear(connection: sa.Connection, mode: Mode, sender: str, now: datetime) -> bool:
+    """The server took a mail again; True if the sender had been stopped.
+
+    A stop that is in force stays: the mail was on its way when it came.
+    """
+    parameters = {"stopped_mode": mode, "stopped_sender": sender, "present": now}
+    return connection.execute(_CLEAR, parameters).rowcount > 0
 
 
 def stopped(connection: sa.Connection, mode: Mode, now: datetime) -> tuple[StoppedSender, ...]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from nurture.clock import DrivenClock
 from nurture.delivery.connection import Timeouts
+from nurture.delivery.event_loop import run_async
 from nurture.delivery.worker import Worker
 from nurture.store import open_store
 from nurture.workspace.workspace import load_workspace
@@ -81,7 +82,7 @@ class WorkerProcess:
 
 
 def _run(orders: Orders, pipe: Connection) -> None:
-    asyncio.run(_work(orders, pipe))
+    run_async(_work(orders, pipe))
 
 
 async def _work(orders: Orders, pipe: Connection) -> None:

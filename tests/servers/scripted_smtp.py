@@ -11,6 +11,7 @@ import socket
 import ssl
 import struct
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -37,13 +38,14 @@ class Step:
     """What to do with one command: wait, answer, then cut (FIN) or reset (RST) the connection.
 
     ``answer`` may have several lines; None says nothing. ``drip`` sends it byte
-    by byte. ``keep`` tells whether a body that gets no 2xx is kept all the same.
+    by byte, with ``pace`` seconds between them. ``keep`` tells whether a body that gets no 2xx is kept all the same.
     ``during`` runs before the answer. ``when`` must stand in the command line.
     """
 
     answer: str | bytes | None = None
     wait: threading.Event | None = None
     drip: bool = False
+    pace: float = 0
     cut: bool = False
     reset: bool = False
     keep: bool = False
@@ -264,16 +266,17 @@ class ScriptedSmtp:
         if step.answer is not None:
             text = step.answer
             raw = text if isinstance(text, bytes) else text.replace("\n", "\r\n").encode() + b"\r\n"
-            self._send(session, raw, drip=step.drip)
+            self._send(session, raw, drip=step.drip, pace=step.pace)
         if step.reset:
             # linger 0: close sends RST
             session.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if step.cut or step.reset:
             raise _GoneError
 
-    def _send(self, session: _Session, raw: bytes, *, drip: bool) -> None:
+    def _send(self, session: _Session, raw: bytes, *, drip: bool, pace: float = 0) -> None:
         for piece in [bytes([byte]) for byte in raw] if drip else [raw]:
             session.connection.sendall(piece)
+            time.sleep(pace)
 
     def _secure(self, session: _Session) -> None:
         assert self._context is not None
