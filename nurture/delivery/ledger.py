@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
+from nurture.delivery.journal import Journal
+from nurture.delivery.kept import KeptAnswer
 from nurture.errors import StoreError
 from nurture.store import Store
 from nurture.store.engine import Connection
@@ -56,10 +58,14 @@ class _Entry:
 
 
 class Ledger:
-    """One worker's transactions. ``settling`` counts answers that are read but not written yet."""
+    """One worker's transactions. ``settling`` counts answers that are read but not written yet.
 
-    def __init__(self, store: Store) -> None:
+    With a ``journal`` what cannot be written outlives this process.
+    """
+
+    def __init__(self, store: Store, journal: Journal | None = None) -> None:
         self._store = store
+        self._journal = journal
         self._waiting: SimpleQueue[_Entry | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="nurture-ledger", daemon=True)
         self._thread.start()
@@ -87,12 +93,14 @@ class Ledger:
         result: T = await asyncio.wrap_future(self._submit(work, reading=True))
         return result
 
-    async def write_answer(self, work: Work[T] | Step[T], failed: StoreError | None = None) -> T:
+    async def write_answer(
+        self, work: Work[T] | Step[T], kept: Callable[[], KeptAnswer], failed: StoreError | None = None
+    ) -> T:
         """Write what a server said, however long the database is locked or full.
 
         ``work`` must be idempotent: after a lost COMMIT it runs again and finds
-        what it wrote. ``failed``: it was tried, with this error. Gives up only
-        when it is canceled.
+        what it wrote. Meanwhile the journal has ``kept``. ``failed``: it was
+        tried, with this error. Gives up only when it is canceled.
         """
         if failed is None:
             try:
@@ -102,15 +110,29 @@ class Ledger:
         log.error("an answer of the mail server waits for the database: %s", failed)
         self.settling += 1
         try:
+            self.keep(answer := kept())
             pause = FIRST_PAUSE
             while True:
                 await asyncio.sleep(pause)
                 try:
-                    return await self.write(work)
+                    result = await self.write(work)
                 except StoreError:
                     pause = min(pause * 2, LONGEST_PAUSE)
+                else:
+                    self.written(answer.attempt_id)
+                    return result
         finally:
             self.settling -= 1
+
+    def keep(self, answer: KeptAnswer) -> None:
+        """Into the journal, until `written`: nobody knows when the database will take it."""
+        if self._journal is not None:
+            self._journal.keep(answer)
+
+    def written(self, attempt_id: int) -> None:
+        """The database has the answer to this try."""
+        if self._journal is not None and self._journal.kept:
+            self._journal.clear(attempt_id)
 
     def write_now(self, work: Work[T] | Step[T]) -> T:
         """The same without asyncio: on the way out, after everything that was handed in before."""

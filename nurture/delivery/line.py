@@ -15,9 +15,10 @@ from functools import partial
 from nurture.composing.dkim import Signer
 from nurture.delivery.connection import BrokenConnectionError, SmtpConnection
 from nurture.delivery.dialing import DialError, dial
+from nurture.delivery.kept import KeptAnswer
 from nurture.delivery.opening import opens
 from nurture.delivery.routes import Route
-from nurture.delivery.settling import SenderStop, Settlement, put_back
+from nurture.delivery.settling import SenderStop, Settlement, back_at, keep, put_back
 from nurture.delivery.shift import Shift
 from nurture.delivery.stock import Stock
 from nurture.delivery.supply import Composed, Supply
@@ -52,6 +53,7 @@ class Line:
         self._begun: list[Transaction] = []  # tries that were begun and are not settled, the oldest first
         self._out: Transaction | None = None  # its body is out, its answer not read
         self._writing: _Writing | None = None  # its answer is read, and on its way into the database
+        self._seen: _Writing | None = None  # what was on its way when `keep_late_answer` last looked
 
     @property
     def awaits_answer(self) -> bool:
@@ -72,6 +74,12 @@ class Line:
         finally:
             if self._connection is not None:
                 self._connection.close()
+
+    def keep_late_answer(self) -> None:
+        """Asked again and again: an answer that was on its way the last time, too, goes to the journal."""
+        if self._writing is not None and self._writing is self._seen:
+            self._shift.ledger.keep(self._settlement(self._writing.transaction, self._writing.ending).kept())
+        self._seen = self._writing
 
     # -- one mail after the other
 
@@ -166,7 +174,9 @@ class Line:
         except StoreError as error:
             in_time = False
             self._hang_up()
-            state = await self._shift.ledger.write_answer(self._settlement(transaction, ending), error)
+            settlement = self._settlement(transaction, ending)
+            state = await self._shift.ledger.write_answer(settlement, settlement.kept, error)
+        self._shift.ledger.written(transaction.attempt.id)
         self._writing = None
         self._count(transaction, ending, state)
         return in_time
@@ -281,7 +291,8 @@ class Line:
             await self._stop(transaction, ending)
             self._forget(transaction)
             return
-        state = await self._shift.ledger.write_answer(self._settlement(transaction, ending))
+        settlement = self._settlement(transaction, ending)
+        state = await self._shift.ledger.write_answer(settlement, settlement.kept)
         self._count(transaction, ending, state)
 
     def _count(self, transaction: Transaction, ending: Ending, state: DeliveryState) -> None:
@@ -301,27 +312,35 @@ class Line:
         known = {self._writing.transaction: self._writing.ending} if self._writing else {}
         for transaction in list(self._begun):
             ending = known.get(transaction) or transaction.given_up("the worker stopped")
+            settlement = self._settlement(transaction, ending)
             try:
-                state = self._shift.ledger.write_now(self._settlement(transaction, ending).write)
+                state = self._shift.ledger.write_now(settlement.write)
             except StoreError as error:
                 log.error("delivery %s could not be settled while stopping: %s", transaction.claimed.id, error)
+                if transaction in known:
+                    self._shift.ledger.keep(settlement.kept())
             else:
+                self._shift.ledger.written(transaction.attempt.id)
                 self._shift.count(state)
 
     async def _stop(self, transaction: Transaction, ending: Ending) -> None:
         """The server refuses us, or cannot be reached: no more dialing for a while, and nobody is blamed."""
         shift, sender = self._shift, self._sender
+        claimed, attempt = transaction.claimed, transaction.attempt
+
+        def kept() -> KeptAnswer:
+            until, now = shift.stopped[sender].until, shift.clock.now()
+            return keep(claimed, attempt, ending, now=now, again_at=back_at(claimed, attempt, until))
+
         if sender not in shift.stopped:
             # set before the first await: two lines that fail together stop once
             words = _stop_words(self._route.server, ending.end)
             stop = SenderStop(shift.mode, sender, words, outage=ending.verdict is Verdict.RETRY, now=shift.clock.now())
             shift.stopped[sender] = StoppedSender(sender, stop.now, 0, words)
-            shift.stopped[sender] = await shift.ledger.write_answer(stop.write)
+            shift.stopped[sender] = await shift.ledger.write_answer(stop.write, kept)
         until, now = shift.stopped[sender].until, shift.clock.now()
         await shift.ledger.write_answer(
-            lambda connection: put_back(
-                connection, transaction.claimed, transaction.attempt, ending, until=until, now=now
-            )
+            lambda connection: put_back(connection, claimed, attempt, ending, until=until, now=now), kept
         )
 
 

@@ -60,6 +60,15 @@ class Owner:
             self._lock = None
 
 
+def folder_of(store: Store, root: Path) -> Path:
+    """Where workers keep their files: beside an SQLite database, else in the clinic's folder ``root``.
+
+    Whoever opens an SQLite database finds what its dead workers left, wherever
+    its workspace is; a PostgreSQL server has no folder of ours.
+    """
+    return (store.path.parent if store.path is not None else root / "data") / FOLDER
+
+
 def dead_owners(connection: Connection, store: Store, *, but: str) -> tuple[str, ...]:
     """Owners of deliveries in hand that are proven dead; never ``but`` (oneself)."""
     owners = [owner for owner in deliveries.owners_in_hand(connection) if owner != but]

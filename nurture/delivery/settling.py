@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from nurture.delivery.kept import KeptAnswer
 from nurture.delivery.retries import OUTAGE_PAUSE, jitter, next_attempt, sender_pause
 from nurture.delivery.transaction import Ending
 from nurture.store import alerts, attempts, deliveries, events, groups, senders, suppressions
@@ -40,7 +41,7 @@ class Settlement:
         if outcome is AttemptOutcome.RETRY:
             return self._retry(connection)
         settled = self._settle(connection)
-        if outcome is AttemptOutcome.SENT:
+        if settled and outcome is AttemptOutcome.SENT:
             sender_works(connection, self.claimed.mode, self.claimed.sender, self.now)
         if settled and self.ending.verdict is Verdict.FAIL_ADDRESS and self.claimed.mode is Mode.LIVE:
             self._suppress(connection)
@@ -64,9 +65,17 @@ class Settlement:
         end = (ending or self.ending).end
         return attempts.settle(connection, self.claimed, self.attempt, end, now=self.now, next_attempt_at=when)
 
-    def _retry(self, connection: Connection) -> DeliveryState:
+    def kept(self) -> KeptAnswer:
+        """For the journal, if the database cannot take it now."""
+        end, again_at = self.ending.end, None
+        if end.outcome is AttemptOutcome.RETRY:
+            again_at = self._again_at()
+            end = end if again_at else replace(end, outcome=AttemptOutcome.FAILED)
+        return keep(self.claimed, self.attempt, replace(self.ending, end=end), now=self.now, again_at=again_at)
+
+    def _again_at(self) -> datetime | None:
         claimed = self.claimed
-        when = next_attempt(
+        return next_attempt(
             tries=claimed.attempts + 1,
             now=self.now,
             not_before=claimed.not_before,
@@ -76,6 +85,9 @@ class Settlement:
             text=self.ending.words,
             opens=self.opens,
         )
+
+    def _retry(self, connection: Connection) -> DeliveryState:
+        when = self._again_at()
         if when is not None:
             self._settle(connection, when=when)
             return DeliveryState.QUEUED
@@ -152,8 +164,33 @@ def put_back(
     It comes back a little later than the sender, more so each time, so that
     one mail that a server dislikes does not stand before all others.
     """
-    when = until + timedelta(minutes=1) * attempt.number * (1 + jitter(claimed.id, attempt.number))
+    when = back_at(claimed, attempt, until)
     attempts.settle(connection, claimed, attempt, ending.end, now=now, next_attempt_at=when)
+
+
+def back_at(claimed: ClaimedDelivery, attempt: Attempt, until: datetime) -> datetime:
+    """When a mail is due again whose sender waits ``until``."""
+    return until + timedelta(minutes=1) * attempt.number * (1 + jitter(claimed.id, attempt.number))
+
+
+def keep(
+    claimed: ClaimedDelivery, attempt: Attempt, ending: Ending, *, now: datetime, again_at: datetime | None
+) -> KeptAnswer:
+    """An ending as the journal keeps it."""
+    end = ending.end
+    return KeptAnswer(
+        delivery_id=claimed.id,
+        claim=claimed.claim,
+        attempt_id=attempt.id,
+        outcome=end.outcome,
+        phase=end.phase,
+        verdict=ending.verdict,
+        code=end.code,
+        enhanced=end.enhanced,
+        words=end.answer,
+        at=now,
+        again_at=again_at,
+    )
 
 
 def raise_uncertain(connection: Connection, mode: Mode, now: datetime) -> None:

@@ -11,16 +11,18 @@ from pathlib import Path
 from nurture.clock import Clock, monotonic
 from nurture.composing.dkim import Signer
 from nurture.delivery.connection import Timeouts
+from nurture.delivery.journal import SUFFIX, Journal
 from nurture.delivery.ledger import Ledger
 from nurture.delivery.line import Line
 from nurture.delivery.messages import EditionComposers
-from nurture.delivery.ownership import Owner, dead_owners, forget
+from nurture.delivery.ownership import Owner, dead_owners, folder_of, forget
+from nurture.delivery.replaying import Replay
 from nurture.delivery.routes import Route, route_for
 from nurture.delivery.settling import SenderStop, raise_uncertain
 from nurture.delivery.shift import Shift
 from nurture.delivery.stock import Stock
 from nurture.delivery.tokens import Dry
-from nurture.errors import SecretError, SenderError
+from nurture.errors import SecretError, SenderError, StoreError
 from nurture.store import Store, alerts, deliveries, editions, meta, senders, workers
 from nurture.store.engine import Connection
 from nurture.store.senders import StoppedSender
@@ -30,6 +32,7 @@ from nurture.workspace.workspace import Workspace
 
 GRACE = 30.0  # seconds that a body on its way gets for its answer when the worker stops
 LOOK_AGAIN = timedelta(minutes=1)  # somebody may raise a limit that was reached
+LATE = 0.5  # seconds that an answer waits for the database before the journal gets it, twice that at most
 RENEWAL = workers.LEASE.total_seconds() / 3
 
 
@@ -75,7 +78,9 @@ class Worker:
         self._timeouts = timeouts or Timeouts()
         self._owner = Owner.register(store, clock.now())
         self._renewed = monotonic()
-        self._ledger = Ledger(store)
+        self._journal = self._make_journal()
+        self._ledger = Ledger(store, self._journal)
+        self._replay = Replay(self._ledger, self._journal, self.owner)
         self._composers = EditionComposers()
         self._lockstep: dict[str, datetime] = {}
         self._dry: dict[str, tuple[Dry, datetime]] = {}  # and when that was noticed
@@ -84,6 +89,14 @@ class Worker:
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
+
+    def _make_journal(self) -> Journal:
+        folder = folder_of(self._store, self._workspace_of().root)
+        try:
+            return Journal.create(folder / f"{self.owner}{SUFFIX}")
+        except StoreError:
+            self._owner.resign(self._store, self._clock.now())
+            raise
 
     @property
     def owner(self) -> str:
@@ -127,6 +140,7 @@ class Worker:
             lockstep=self._lockstep,
         )
         await self._renew_if_due()
+        await self._replay.run()
         expired = await self._upkeep(mode)
         await self._send_all(shift)
         return DeliverySummary(
@@ -162,10 +176,12 @@ class Worker:
             await asyncio.gather(*lines, return_exceptions=True)
         await self._idle.wait()  # what is under way still needs the ledger
         try:
+            await self._replay.run()
             await self._ledger.write(lambda connection: self._give_all_back(connection))
             await asyncio.to_thread(self._owner.resign, self._store, self._clock.now())
         finally:
             self._ledger.close()
+            self._journal.close()
 
     def _give_all_back(self, connection: Connection) -> None:
         now = self._clock.now()
@@ -239,11 +255,12 @@ class Worker:
                 self._lines[asyncio.create_task(line.run())] = line
         if not self._lines:
             return
-        heart = asyncio.create_task(self._keep_lease())
+        beside = [asyncio.create_task(self._keep_lease()), asyncio.create_task(self._keep_late_answers())]
         try:
             results = await asyncio.gather(*self._lines, return_exceptions=True)
         finally:
-            heart.cancel()
+            for task in beside:
+                task.cancel()
             self._lines.clear()
         for result in results:
             if isinstance(result, BaseException) and not (
@@ -276,6 +293,12 @@ class Worker:
             await asyncio.sleep(RENEWAL / 2)
             if not self._ledger.troubled:
                 await self._renew_if_due()
+
+    async def _keep_late_answers(self) -> None:
+        while True:
+            await asyncio.sleep(LATE)
+            for line in self._lines.values():
+                line.keep_late_answer()
 
     def _tidy(self, connection: Connection, mode: Mode) -> None:
         now = self._clock.now()

@@ -4,7 +4,7 @@
 the database itself   engine, opening, migrate, failures, filesystem, maintenance, meta, inserting
 people                contacts, contact_changes, organizations, consents, suppressions, erasure, expressions
 campaigns, editions   campaigns, asking, editions, plans, history (what planners ask), news
-deliveries            deliveries (the queue), attempts, gate, transitions, events
+deliveries            deliveries (the queue), attempts, unsettled, gate, transitions, events
 what people look at   log, accounts
 running processes     workers, jobs, senders, alerts
 ====================  =================================================================================

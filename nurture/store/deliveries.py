@@ -137,10 +137,11 @@ def claim(
     at once never get the same row.
     """
     asked = {"for_mode": mode, "due_at": now, "for_sender": sender, "size": limit, "by": owner}
-    return _claimed(connection, [row.id for row in _CLAIM.run(connection, now, asked)])
+    return as_claimed(connection, [row.id for row in _CLAIM.run(connection, now, asked)])
 
 
-def _claimed(connection: sa.Connection, ids: list[int]) -> tuple[ClaimedDelivery, ...]:
+def as_claimed(connection: sa.Connection, ids: list[int]) -> tuple[ClaimedDelivery, ...]:
+    """These deliveries, with all that is needed to send and to settle them."""
     if not ids:
         return ()
     news: dict[int, list[str]] = {}
@@ -172,8 +173,8 @@ def _claimed(connection: sa.Connection, ids: list[int]) -> tuple[ClaimedDelivery
 
 def owners_in_hand(connection: sa.Connection) -> tuple[str, ...]:
     """Everybody in whose name a delivery is being sent, alive or dead."""
-    mine = sa.select(delivery.c.owner).where(delivery.c.state == DeliveryState.SENDING, delivery.c.owner.is_not(None))
-    return tuple(owner for owner in connection.execute(mine.distinct()).scalars() if owner)
+    owners = connection.execute(sa.select(delivery.c.owner).where(delivery.c.state == DeliveryState.SENDING).distinct())
+    return tuple(owner for owner in owners.scalars() if owner)
 
 
 def recover(connection: sa.Connection, owners: Collection[str], now: datetime) -> Recovered:
