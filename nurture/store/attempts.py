@@ -8,7 +8,7 @@ old worker still writes finds another number and changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -209,6 +209,10 @@ def _settling(expected: DeliveryState, new: DeliveryState, *, counted: bool) -> 
     return Transition(expected, new, where=_CLAIMED, values=values)
 
 
+# The row stays locked: an erasure comes wholly before the words are written, or wholly after.
+_WHOSE = sa.select(delivery.c.contact_id).where(delivery.c.id == sa.bindparam("settled_id")).with_for_update()
+
+
 def settle(
     connection: sa.Connection,
     claimed: ClaimedDelivery,
@@ -222,9 +226,12 @@ def settle(
 
     An answer that was read also wins over ``uncertain``, which recovery wrote
     when it thought this worker dead. ``next_attempt_at`` is needed for outcomes
-    that go back to the queue. False if nothing was changed: it was settled
-    before, or another claim has the row.
+    that go back to the queue. Of a contact who was erased meanwhile no words are
+    kept: servers like to repeat the address. False if nothing was changed: it
+    was settled before, or another claim has the row.
     """
+    if connection.execute(_WHOSE, {"settled_id": claimed.id}).scalar_one_or_none() is None:
+        end = replace(end, answer=None)
     if not end_try(connection, attempt.id, end, now):
         return False
     new = STATE_AFTER[end.outcome]

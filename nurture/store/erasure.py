@@ -21,6 +21,8 @@ def erase_contact(connection: Connection, contact_id: int, *, now: datetime) -> 
     Deliveries, attempts and events stay as rows without address, values and the
     server's words, so that accounts still balance. The suppression is the caller's.
     """
+    # first, and as whoever settles a delivery does: what is written at this moment is emptied too, or comes later
+    connection.execute(sa.select(delivery.c.id).where(delivery.c.contact_id == contact_id).with_for_update()).all()
     canceled = 0
     for state in (DeliveryState.QUEUED, DeliveryState.HELD):
         canceled += len(

@@ -241,6 +241,8 @@ def settle_sent(
     ours = [(claimed, tried, end) for claimed, tried, end in ended if claimed.id in sent]
     if not ours:
         return set()
+    # who was erased meanwhile: servers like to repeat the address
+    answers = {claimed.id: None if sent[claimed.id].contact_id is None else end.answer for claimed, _, end in ours}
     connection.execute(
         _END,
         [
@@ -250,10 +252,10 @@ def settle_sent(
                 "phase": end.phase,
                 "code": end.code,
                 "enhanced": end.enhanced,
-                "answer": end.answer[:ANSWER_LIMIT] if end.answer else None,
+                "answer": (answers[claimed.id] or "")[:ANSWER_LIMIT] or None,
                 "ended_at": now,
             }
-            for _, tried, end in ours
+            for claimed, tried, end in ours
         ],
     )
     events.record_each(
@@ -263,7 +265,12 @@ def settle_sent(
         [
             (
                 sent[claimed.id],
-                {"attempt": tried.number, "code": end.code, "enhanced": end.enhanced, "answer": end.answer},
+                {
+                    "attempt": tried.number,
+                    "code": end.code,
+                    "enhanced": end.enhanced,
+                    "answer": answers[claimed.id],
+                },
             )
             for claimed, tried, end in ours
         ],
