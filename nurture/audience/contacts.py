@@ -10,6 +10,7 @@ from nurture.errors import InputError, NotFoundError
 from nurture.store import Connection, log, meta
 from nurture.store.consents import ConsentRow, consents_of
 from nurture.store.contacts import PersonRow, people_by_address, people_by_id, stream_people
+from nurture.store.log_pages import Filter
 from nurture.store.suppressions import SuppressionRow, suppressions_of
 from nurture.vocabulary import Category
 from nurture.workspace.conditions import All, Any_, Compare, Condition, Operator, SegmentReference
@@ -103,7 +104,7 @@ def find_contact(connection: Connection, who: str) -> PersonRow:
 def show_contact(connection: Connection, who: str, *, deliveries: int = 10) -> ContactCard:
     """The contact with consents, suppressions and its latest deliveries; errors as `find_contact`."""
     person = find_contact(connection, who)
-    which = log.Filter(mode=meta.get_mode(connection), contact_ids=(person.id,))
+    which = Filter(mode=meta.get_mode(connection), contact_ids=(person.id,))
     return ContactCard(
         person=person,
         consents=consents_of(connection, [person.id]).get(person.id, ()),

@@ -12,7 +12,8 @@ from nurture.reports.sheets import write_sheet
 from nurture.store import Connection, Store, meta
 from nurture.store import log as store_log
 from nurture.store.contacts import people_by_address
-from nurture.store.log import DeliveryHistory, DeliveryRow, EventRow, Filter, Position
+from nurture.store.log import DeliveryHistory, DeliveryRow, EventRow
+from nurture.store.log_pages import Filter, Position
 from nurture.vocabulary import DeliveryState, Mode
 
 SHEET_HEADER = (

@@ -85,7 +85,7 @@ def status(store: Store, workspace: Workspace, *, now: datetime, next_editions: 
         alive = set(living(connection, store, [row.owner for row in running]))
         runs = jobs.job_runs(connection)
         open_alerts = alerts.open_alerts(connection)
-        counts = state_counts(connection, mode=mode)
+        counts = state_counts(connection, mode=mode, states=[*WAITING_STATES, DeliveryState.UNCERTAIN])
         paused = campaigns.paused_campaigns(connection)
         slow = slowed(connection, workspace.settings, mode=mode, now=now)
         under_way = list_editions(connection, mode=mode, states=[EditionState.PLANNING, EditionState.READY])

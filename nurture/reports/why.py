@@ -21,7 +21,8 @@ from nurture.store import log as store_log
 from nurture.store.consents import ConsentRow, consents_of
 from nurture.store.contacts import PersonRow, people_by_address
 from nurture.store.editions import EditionRow, list_editions
-from nurture.store.log import AttemptRow, Filter
+from nurture.store.log import AttemptRow
+from nurture.store.log_pages import Filter
 from nurture.store.plans import PlannedDelivery
 from nurture.store.suppressions import SuppressionRow, suppressions_of
 from nurture.vocabulary import CONSENT_BITS, EventKind, Mode, SkipReason

@@ -173,8 +173,8 @@ def as_claimed(connection: sa.Connection, ids: list[int]) -> tuple[ClaimedDelive
 
 def owners_in_hand(connection: sa.Connection) -> tuple[str, ...]:
     """Everybody in whose name a delivery is being sent, alive or dead."""
-    owners = connection.execute(sa.select(delivery.c.owner).where(delivery.c.state == DeliveryState.SENDING).distinct())
-    return tuple(owner for owner in owners.scalars() if owner)
+    mine = sa.select(delivery.c.owner).where(delivery.c.state == DeliveryState.SENDING, delivery.c.owner.is_not(None))
+    return tuple(owner for owner in connection.execute(mine.distinct()).scalars() if owner)
 
 
 def recover(connection: sa.Connection, owners: Collection[str], now: datetime) -> Recovered:

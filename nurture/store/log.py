@@ -1,9 +1,4 @@
-"""The delivery log: pages of deliveries, one delivery in full, what happened since.
-
-Pages go by a delivery's time, newest first. Its time is ``next_attempt_at``:
-when it is due, or was due at its last try. It never goes with the state, so
-every filter has an index and a page costs the same anywhere in the log.
-"""
+"""The delivery log: pages of deliveries, one delivery in full, what happened since."""
 
 from __future__ import annotations
 
@@ -15,29 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from nurture.store.schema import UtcDateTime, attempt, delivery, delivery_news, edition, event
+from nurture.store.log_pages import Filter, Position, conditions, newest_ids
+from nurture.store.schema import attempt, delivery, delivery_news, edition, event
 from nurture.vocabulary import AttemptOutcome, AttemptPhase, Category, DeliveryState, EventKind, Mode
-
-
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which deliveries: all that is given must hold; times are half open, [since, until)."""
-
-    mode: Mode
-    campaign: str | None = None
-    edition_id: int | None = None
-    contact_ids: tuple[int, ...] | None = None
-    states: tuple[DeliveryState, ...] = ()
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """Where a page ended; the next one begins after it."""
-
-    time: datetime
-    id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,40 +118,10 @@ def page(
     connection: Connection, which: Filter, *, after: Position | None = None, limit: int = 50
 ) -> tuple[DeliveryRow, ...]:
     """Up to ``limit`` deliveries, newest first, that come after the position ``after``."""
-    query = page_query(which, after=after, limit=limit)
-    rows = connection.execute(query).mappings().all()
+    ids = newest_ids(which, after=after, limit=limit)
+    query = _DELIVERIES.where(delivery.c.id.in_(ids))
+    rows = connection.execute(query.order_by(delivery.c.next_attempt_at.desc(), delivery.c.id.desc())).mappings().all()
     return _with_last_attempts(connection, rows)
-
-
-def page_query(which: Filter, *, after: Position | None = None, limit: int = 50) -> sa.Select[Any]:
-    """The statement behind `page`; a test looks at its plan."""
-    query = _DELIVERIES.where(*conditions(which)).limit(limit)
-    if after is not None:
-        query = query.where(
-            sa.tuple_(delivery.c.next_attempt_at, delivery.c.id)
-            < sa.tuple_(sa.literal(after.time, UtcDateTime), sa.literal(after.id))
-        )
-    return query.order_by(delivery.c.next_attempt_at.desc(), delivery.c.id.desc())
-
-
-def conditions(which: Filter) -> list[sa.ColumnElement[bool]]:
-    """The filter for WHERE."""
-    found: list[sa.ColumnElement[bool]] = [delivery.c.mode == which.mode]
-    if which.campaign is not None:
-        found.append(delivery.c.campaign == which.campaign)
-    if which.edition_id is not None:
-        found.append(delivery.c.edition_id == which.edition_id)
-    if which.contact_ids is not None:
-        found.append(delivery.c.contact_id.in_(which.contact_ids))
-    if len(which.states) == 1:  # an equality keeps the index's order, IN would not
-        found.append(delivery.c.state == which.states[0])
-    elif which.states:
-        found.append(delivery.c.state.in_(which.states))
-    if which.since is not None:
-        found.append(delivery.c.next_attempt_at >= which.since)
-    if which.until is not None:
-        found.append(delivery.c.next_attempt_at < which.until)
-    return found
 
 
 def history(connection: Connection, delivery_id: int) -> DeliveryHistory | None:

@@ -30,7 +30,8 @@ async def test_every_kind_of_partner_hears_from_the_clinic():
     from nurture.service.counting import count_accounts
     from nurture.service.demo import demo_house, drive, import_sample
     from nurture.service.jobs import feeds
-    from nurture.store.log import Filter, page
+    from nurture.store.log import page
+    from nurture.store.log_pages import Filter
     from nurture.vocabulary import DeliveryState
 
     with demo_house() as house:

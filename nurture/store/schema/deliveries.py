@@ -6,6 +6,13 @@ import sqlalchemy as sa
 
 from nurture.store.schema.columns import Id, Json, id_column, instant_column, metadata, reference_column, text_column
 
+
+def _index_where(name: str, column: str, *, unique: bool = False) -> sa.Index:
+    """An index of the rows in which the column is not null."""
+    there = sa.text(f"{column} IS NOT NULL")
+    return sa.Index(name, column, unique=unique, sqlite_where=there, postgresql_where=there)
+
+
 delivery = sa.Table(
     "delivery",
     metadata,
@@ -25,7 +32,7 @@ delivery = sa.Table(
     text_column("reason", nullable=True),  # SkipReason, or words of the last refusal
     # 0: no consent needed; else one consent with a bit in common must hold at the mark
     sa.Column("consent_mask", sa.Integer, nullable=False),
-    text_column("message_id", nullable=True, unique=True),  # set at the first attempt, then kept
+    text_column("message_id", nullable=True),  # set at the first attempt, then kept
     instant_column("message_date"),  # Date header; likewise
     sa.Column("values", Json, nullable=True),  # contact and organization as composed, for "show"
     instant_column("not_before", nullable=False),
@@ -40,15 +47,15 @@ delivery = sa.Table(
     instant_column("settled_at"),  # when it reached its present final state
     sa.UniqueConstraint("edition_id", "recipient_key"),
     sa.Index("uq_delivery_contact", "edition_id", "contact_id", unique=True),
-    sa.Index("ix_delivery_due", "mode", "state", "next_attempt_at"),
-    sa.Index("ix_delivery_owner", "state", "owner"),
-    # the log's pages, newest first; the id breaks ties
-    sa.Index("ix_delivery_time", "mode", "next_attempt_at", "id"),
-    sa.Index("ix_delivery_campaign", "mode", "campaign", "next_attempt_at", "id"),
-    sa.Index("ix_delivery_edition_state", "edition_id", "state", "next_attempt_at", "id"),
-    sa.Index("ix_delivery_edition_time", "edition_id", "next_attempt_at", "id"),
-    sa.Index("ix_delivery_contact", "contact_id", "mode", "settled_at"),
-    sa.Index("ix_delivery_organization", "organization_id", "mode", "settled_at"),
+    # each index costs at every mail, so what can be is partial: only few rows have an owner
+    _index_where("uq_delivery_message", "message_id", unique=True),
+    _index_where("ix_delivery_owner", "owner"),
+    # what is due, and the log's pages: one look for each state, merged (store.log); the id breaks ties
+    sa.Index("ix_delivery_state", "mode", "state", "next_attempt_at", "id"),
+    sa.Index("ix_delivery_campaign", "mode", "campaign", "state", "next_attempt_at", "id"),
+    sa.Index("ix_delivery_edition", "edition_id", "state", "next_attempt_at", "id"),
+    sa.Index("ix_delivery_contact", "contact_id"),
+    sa.Index("ix_delivery_organization", "organization_id"),
 )
 
 delivery_news = sa.Table(

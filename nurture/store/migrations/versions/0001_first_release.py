@@ -329,19 +329,31 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("edition_id", "recipient_key", name=op.f("uq_delivery_edition_id_recipient_key")),
-        sa.UniqueConstraint("message_id", name=op.f("uq_delivery_message_id")),
     )
-    op.create_index("ix_delivery_campaign", "delivery", ["mode", "campaign", "next_attempt_at", "id"], unique=False)
-    op.create_index("ix_delivery_contact", "delivery", ["contact_id", "mode", "settled_at"], unique=False)
-    op.create_index("ix_delivery_due", "delivery", ["mode", "state", "next_attempt_at"], unique=False)
     op.create_index(
-        "ix_delivery_edition_state", "delivery", ["edition_id", "state", "next_attempt_at", "id"], unique=False
+        "ix_delivery_campaign", "delivery", ["mode", "campaign", "state", "next_attempt_at", "id"], unique=False
     )
-    op.create_index("ix_delivery_edition_time", "delivery", ["edition_id", "next_attempt_at", "id"], unique=False)
-    op.create_index("ix_delivery_organization", "delivery", ["organization_id", "mode", "settled_at"], unique=False)
-    op.create_index("ix_delivery_owner", "delivery", ["state", "owner"], unique=False)
-    op.create_index("ix_delivery_time", "delivery", ["mode", "next_attempt_at", "id"], unique=False)
+    op.create_index("ix_delivery_contact", "delivery", ["contact_id"], unique=False)
+    op.create_index("ix_delivery_edition", "delivery", ["edition_id", "state", "next_attempt_at", "id"], unique=False)
+    op.create_index("ix_delivery_organization", "delivery", ["organization_id"], unique=False)
+    op.create_index(
+        "ix_delivery_owner",
+        "delivery",
+        ["owner"],
+        unique=False,
+        sqlite_where=sa.text("owner IS NOT NULL"),
+        postgresql_where=sa.text("owner IS NOT NULL"),
+    )
+    op.create_index("ix_delivery_state", "delivery", ["mode", "state", "next_attempt_at", "id"], unique=False)
     op.create_index("uq_delivery_contact", "delivery", ["edition_id", "contact_id"], unique=True)
+    op.create_index(
+        "uq_delivery_message",
+        "delivery",
+        ["message_id"],
+        unique=True,
+        sqlite_where=sa.text("message_id IS NOT NULL"),
+        postgresql_where=sa.text("message_id IS NOT NULL"),
+    )
     op.create_table(
         "attempt",
         sa.Column("id", identifier, autoincrement=True, nullable=False),

@@ -1,0 +1,114 @@
+"""Pages of a log of ten million mails."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from benchmarks.long_log import CAMPAIGNS, write_long_log
+from benchmarks.measurement import Measurement, significant
+from nurture.reports.accounts import accounts
+from nurture.reports.log import LogQuery, log_page
+from nurture.store import Store, deliveries
+from nurture.store.accounts import state_counts
+from nurture.vocabulary import WAITING_STATES, DeliveryState, Mode
+
+PAGE = 50
+_MIDDLE = datetime(2025, 6, 3, 17, 30, tzinfo=UTC)
+# the campaign, and its edition, that goes to everybody; a small one; somebody with many mails
+_BIG, _SMALL = "campaign-0", "campaign-7"
+_BIG_EDITION, _SMALL_EDITION = f"{_BIG}@edition-{2 * CAMPAIGNS}", f"{_SMALL}@edition-{2 * CAMPAIGNS + 7}"
+_FILTERS: dict[str, LogQuery] = {
+    "all": LogQuery(),
+    "big campaign": LogQuery(campaign=_BIG),
+    "campaign": LogQuery(campaign=_SMALL),
+    "big edition": LogQuery(edition=_BIG_EDITION),
+    "edition": LogQuery(edition=_SMALL_EDITION),
+    "contact": LogQuery(contact="person1234@partner123.example"),
+    "time": LogQuery(until=_MIDDLE),
+    "span": LogQuery(since=_MIDDLE, until=_MIDDLE + timedelta(days=30)),
+}
+_NARROWED: list[dict[str, Any]] = [
+    *({"states": (state,)} for state in (DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.UNCERTAIN)),
+    {"states": (DeliveryState.FAILED, DeliveryState.EXPIRED)},
+    {"campaign": _BIG},
+    {"campaign": _SMALL},
+]
+
+
+def measure() -> list[Measurement]:
+    """The worst first or next page of `nurture log`, each filter alone and with a campaign or a state.
+
+    Before each pair of pages the system forgets the file, so a page comes from
+    the disk. The others: what `nurture status` counts, what the planner and
+    the workers ask, and the account of one big edition.
+    """
+    with tempfile.TemporaryDirectory(prefix="nurture-bench-") as folder:
+        store = write_long_log(Path(folder))
+        pages = {name: ms for query in _queries().items() for name, ms in _pages(store, *query)}
+        others = {name: _cold(store, work) for name, work in _others(store).items()}
+        store.close()
+    return [
+        Measurement("log_page_10m_ms", significant(max(pages.values())), "ms", bar=100),
+        Measurement("log_other_10m_ms", significant(max(others.values())), "ms", bar=1000),
+    ]
+
+
+def _queries() -> dict[str, LogQuery]:
+    found = dict(_FILTERS)
+    for name, query in _FILTERS.items():
+        given = {field: getattr(query, field) for field in ("campaign", "edition", "contact", "since", "until")}
+        for more in _NARROWED:
+            found[f"{name} + {more.get('campaign') or ' '.join(more['states'])}"] = LogQuery(**{**given, **more})
+    return found
+
+
+def _pages(store: Store, name: str, query: LogQuery) -> list[tuple[str, float]]:
+    first = None
+
+    def turn() -> None:
+        nonlocal first
+        first = log_page(store, query, after=first.next if first else None, limit=PAGE)
+
+    taken = [(name, _cold(store, turn))]
+    if first is not None and first.next is not None:
+        taken.append((f"{name}, next", _cold(store, turn)))
+    return taken
+
+
+def _others(store: Store) -> dict[str, Callable[[], object]]:
+    def read(question: Callable[..., object], **arguments: object) -> Callable[[], object]:
+        def ask() -> object:
+            with store.read() as connection:
+                return question(connection, mode=Mode.SANDBOX, **arguments)
+
+        return ask
+
+    now = datetime(2027, 1, 1, tzinfo=UTC)
+    return {
+        "status counts": read(state_counts, states=[*WAITING_STATES, DeliveryState.UNCERTAIN]),
+        "uncertain": read(deliveries.uncertain_count),
+        "due senders": read(deliveries.due_senders, now=now),
+        "next due": read(deliveries.next_due_at, after=now),
+        "upkeep": read(deliveries.upkeep_due, now=now),
+        "account of an edition": lambda: accounts(store, mode=Mode.SANDBOX, edition=_SMALL_EDITION),
+        "account of a big edition": lambda: accounts(store, mode=Mode.SANDBOX, edition=_BIG_EDITION),
+    }
+
+
+def _cold(store: Store, work: Callable[[], object]) -> float:
+    """Wall time of ``work`` in ms, its file not in the system's cache (Linux) nor in SQLite's."""
+    store.close()
+    if store.path is not None and hasattr(os, "posix_fadvise"):
+        with store.path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    with store.read():
+        pass  # a command opens its database once
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000
