@@ -26,7 +26,7 @@ _STATEMENTS = (
     f"""INSERT INTO contact (id, address, address_key, address_hash, domain, first_name, last_name, role, discharged_on,
       organization_id, attributes, created_at, updated_at)
     {_NUMBERS} SELECT i, 'person' || i || '@partner' || (i / 10) || '.example',
-      'person' || i || '@partner' || (i / 10) || '.example', printf('%064x', i * 2654435761),
+      'person' || i || '@partner' || (i / 10) || '.example', printf('%08x%056x', i * 2654435761 % 4294967296, i),
       'partner' || (i / 10) || '.example', 'Zoë', 'Example ' || i, 'Director',
       CASE WHEN i * 7919 % 100 >= 80 THEN date('2026-11-30', '-' || (i * 104729 % 900) || ' days') END,
       CASE WHEN i * 7919 % 100 < 80 THEN i / 10 + 1 END,

@@ -7,6 +7,7 @@ lock, and the next planner goes on where the last one stopped.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,7 +21,7 @@ from nurture.planning.due import Decision, Due
 from nurture.planning.occurrences import NOMINAL_FORMAT, Occurrence
 from nurture.planning.outlook import Outlook, loaded_campaigns, look
 from nurture.planning.selection import Selection, items_for, openings_of
-from nurture.store import Store, alerts, campaigns, deliveries, editions, history, meta, plans
+from nurture.store import Store, alerts, campaigns, deliveries, editions, meta, plans
 from nurture.store.alerts import Alert
 from nurture.store.editions import EditionId, EditionRow
 from nurture.store.plans import NewEdition
@@ -221,18 +222,19 @@ class _Planner:
         selection = Selection(
             self.workspace, row.campaign, mode=row.mode, at=row.due_at, now=self.now, items=self._items_of(row)
         )
-        with self.store.read() as reading:
-            for page in selection.pages(reading, after_id=row.planned_through):
-                with self.store.write() as connection:
-                    campaigns.lock_planning(connection)
-                    held = editions.lock(connection, row.id)
-                    if held.state is not EditionState.PLANNING:
-                        return
-                    rest = [person for person in page if person.id > held.planned_through]
-                    if rest:
-                        present = history.present_people(connection, rest)
-                        rows = selection.choose(present, selection.facts(connection, present, edition_id=row.id))
-                        plans.add_page(connection, held, rows, through=rest[-1].id, now=self.now)
+        for page in selection.pages(self.store.read, after_id=row.planned_through):
+            with self.store.write() as connection:
+                campaigns.lock_planning(connection)
+                held = editions.lock(connection, row.id)
+                if held.state is not EditionState.PLANNING:
+                    return
+                if page[-1] <= held.planned_through:
+                    continue
+                rest = page[bisect(page, held.planned_through) :]
+                readers = selection.readers(connection, rest, edition_id=row.id)
+                planned = selection.choose(readers, selection.facts(connection, readers, edition_id=row.id))
+                ids = [reader.id for reader in readers]
+                plans.add_page(connection, held, zip(ids, planned, strict=True), through=rest[-1], now=self.now)
         with self.store.write() as connection:
             ready = plans.make_ready(
                 connection, row.id, skip_if_empty=selection.campaign.content.skip_if_empty, now=self.now

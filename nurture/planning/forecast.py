@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -18,9 +19,10 @@ from nurture.planning.gates import REASONS_IN_WORDS, Facts
 from nurture.planning.outlook import Outlook, look
 from nurture.planning.selection import Selection, items_for
 from nurture.store import Connection, Store
-from nurture.store.contacts import PersonRow
+from nurture.store.contacts import PersonRow, people_by_id
 from nurture.store.editions import EditionId
 from nurture.store.plans import PlannedDelivery
+from nurture.store.readers import Reader
 from nurture.vocabulary import CampaignKind, EditionReason, Intent, SkipReason
 from nurture.workspace.campaign import Campaign
 from nurture.workspace.workspace import Workspace
@@ -91,31 +93,30 @@ class _Played:
     """What the editions played so far would have changed."""
 
     received: dict[int, datetime] = field(default_factory=dict)
-    seen: dict[int, set[str]] = field(default_factory=dict)
+    seen: dict[int, frozenset[str]] = field(default_factory=dict)
     gives: Counter[int] = field(default_factory=Counter)
     asked: set[int] = field(default_factory=set)
 
-    def over(self, facts: Facts, page: Sequence[PersonRow]) -> Facts:
+    def over(self, facts: Facts, page: Sequence[Reader]) -> Facts:
         """The facts about a page as they will be then."""
         received, seen, gives = dict(facts.received), dict(facts.seen), dict(facts.gives)
         for person in page:
             if (at := self.received.get(person.id)) is not None:
                 received[person.id] = max(at, received.get(person.id, at))
             if person.id in self.seen:
-                seen[person.id] = self.seen[person.id] | seen.get(person.id, set())
+                seen[person.id] = self.seen[person.id] | seen.get(person.id, frozenset())
         for organization in {person.organization_id for person in page if person.organization_id is not None}:
             before = 0 if organization in self.asked else facts.gives.get(organization, 0)
             gives[organization] = before + self.gives[organization]
         return replace(facts, received=received, seen=seen, gives=gives)
 
-    def count(self, rows: Sequence[PlannedDelivery], intent: Intent) -> None:
+    def count(self, sent: Sequence[tuple[Reader, PlannedDelivery]], intent: Intent) -> None:
         """Take an edition as sent."""
-        sent = [row for row in rows if row.reason is None]
-        for row in sent:
-            self.received[row.contact_id] = row.not_before
-            if row.news:
-                self.seen.setdefault(row.contact_id, set()).update(row.news)
-        for organization in {row.organization_id for row in sent if row.organization_id is not None}:
+        for reader, planned in sent:
+            self.received[reader.id] = planned.not_before
+            if planned.news:
+                self.seen[reader.id] = self.seen.get(reader.id, frozenset()) | set(planned.news)
+        for organization in {reader.organization_id for reader, _ in sent if reader.organization_id is not None}:
             if intent is Intent.ASK:
                 self.asked.add(organization)
                 self.gives[organization] = 0
@@ -128,21 +129,21 @@ class _People:
     """Who is meant by one edition, and what would become of them."""
 
     meant: int = 0
-    sent: list[PlannedDelivery] = field(default_factory=list)
-    recipients: list[ForecastReader] = field(default_factory=list)
-    left_out: list[ForecastReader] = field(default_factory=list)
+    sent: list[tuple[Reader, PlannedDelivery]] = field(default_factory=list)
+    recipients: list[tuple[int, PlannedDelivery]] = field(default_factory=list)
+    left_out: list[tuple[int, PlannedDelivery]] = field(default_factory=list)
     reasons: Counter[SkipReason] = field(default_factory=Counter)
 
-    def add(self, page: Sequence[PersonRow], rows: Sequence[PlannedDelivery]) -> None:
+    def add(self, page: Sequence[Reader], rows: Sequence[PlannedDelivery]) -> None:
         self.meant += len(rows)
-        for person, row in zip(page, rows, strict=True):
-            names = self.recipients if row.reason is None else self.left_out
-            if row.reason is None:
-                self.sent.append(row)
+        for reader, planned in zip(page, rows, strict=True):
+            names = self.recipients if planned.reason is None else self.left_out
+            if planned.reason is None:
+                self.sent.append((reader, planned))
             else:
-                self.reasons[row.reason] += 1
+                self.reasons[planned.reason] += 1
             if len(names) < NAMES:
-                names.append(_reader(person, row))
+                names.append((reader.id, planned))
 
     def skipped(self, campaign: Campaign) -> EditionReason | None:
         if not self.meant:
@@ -176,8 +177,8 @@ class _Play:
             skipped=None if missed else people.skipped(campaign),
             meant=people.meant,
             queued=len(people.sent),
-            recipients=tuple(people.recipients),
-            left_out=tuple(people.left_out),
+            recipients=self._named(people.recipients),
+            left_out=self._named(people.left_out),
             reasons=people.reasons,
         )
 
@@ -187,17 +188,22 @@ class _Play:
         items = items_for(campaign, self._news, at=max(at, outlook.now), zone=outlook.zone)
         selection = Selection(outlook.workspace, name, mode=outlook.mode, at=at, now=outlook.now, items=items)
         people, taken = _People(), set[str]()
-        for page in selection.pages(self._connection):
+        for ids in selection.pages(lambda: nullcontext(self._connection)):
+            page = selection.readers(self._connection, ids, edition_id=None)
             facts = self._played.over(selection.facts(self._connection, page, edition_id=None), page)
             people.add(page, selection.choose(page, replace(facts, taken=taken)))
         return people
+
+    def _named(self, rows: Sequence[tuple[int, PlannedDelivery]]) -> tuple[ForecastReader, ...]:
+        people = people_by_id(self._connection, [contact_id for contact_id, _ in rows])
+        return tuple(_reader(people[contact_id], planned) for contact_id, planned in rows)
 
 
 def _reader(person: PersonRow, row: PlannedDelivery) -> ForecastReader:
     return ForecastReader(
         contact_id=person.id,
-        name=person.full_name or row.address,
-        address=row.address,
+        name=person.full_name or person.address or "",
+        address=person.address or "",
         organization=person.organization.name if person.organization else None,
         not_before=row.not_before,
         news=row.news,

@@ -210,7 +210,8 @@ class _Question:
         if file.content.news is not None:
             items = items_for(file, all_news(self.connection, self.workspace), at=self.now, zone=self.zone)
         selection = Selection(self.workspace, self.name, mode=self.mode, at=self.now, now=self.now, items=items)
-        (planned,) = selection.choose([person], selection.facts(self.connection, [person], edition_id=None))
+        readers = selection.readers(self.connection, [person.id], edition_id=None, archived=True)
+        (planned,) = selection.choose(readers, selection.facts(self.connection, readers, edition_id=None))
         return planned
 
 

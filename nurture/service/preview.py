@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from nurture.composing.edition import prepare_edition
@@ -16,7 +17,7 @@ from nurture.planning.occurrences import NOMINAL_FORMAT
 from nurture.planning.selection import Selection, items_for
 from nurture.service.house import House
 from nurture.store import Connection, meta
-from nurture.store.contacts import PersonRow, people_by_address
+from nurture.store.contacts import PersonRow, people_by_address, people_by_id
 from nurture.store.plans import PlannedDelivery
 from nurture.vocabulary import SkipReason
 
@@ -56,14 +57,14 @@ def preview(house: House, campaign: str, *, address: str | None = None) -> Previ
             delivery_id=0,
             message_id=new_message_id(content.shared["sender"]["address"]),
             date=now,
-            address=planned.address,
+            address=person.address or "",
             variant=planned.variant,
             values=recipient_values(person),
             # who has seen everything, or may not be written to, still gets something to look at
             news_ids=planned.news or _newest(items, found.content.news.max if found.content.news else 0),
         )
     )
-    return Preview(campaign, planned.address, message, composer.browser_html(message), planned.reason)
+    return Preview(campaign, person.address or "", message, composer.browser_html(message), planned.reason)
 
 
 def _newest(items: Sequence[NewsItem], count: int) -> tuple[str, ...]:
@@ -79,17 +80,19 @@ def _reader(
             raise NotFoundError(
                 f"there is no contact with the address {address}; `nurture contacts list` shows them all"
             )
-        return people[0], _planned(connection, selection, people)[0]
-    first: tuple[PersonRow, PlannedDelivery] | None = None
-    for page in selection.pages(connection):
-        for person, planned in zip(page, _planned(connection, selection, page), strict=True):
-            if planned.reason is None:
-                return person, planned
-            first = first or (person, planned)
+        return people[0], _planned(connection, selection, [people[0].id])[0][1]
+    first: tuple[int, PlannedDelivery] | None = None
+    for page in selection.pages(lambda: nullcontext(connection)):
+        rows = _planned(connection, selection, page)
+        first = next((row for row in rows if row[1].reason is None), first or rows[0])
+        if first[1].reason is None:
+            break
     if first is None:
         raise InputError(f"nobody matches the `to:` of {campaign}; see `nurture segments show {campaign}`")
-    return first
+    return people_by_id(connection, [first[0]])[first[0]], first[1]
 
 
-def _planned(connection: Connection, selection: Selection, people: list[PersonRow]) -> list[PlannedDelivery]:
-    return selection.choose(people, selection.facts(connection, people, edition_id=None))
+def _planned(connection: Connection, selection: Selection, ids: Sequence[int]) -> list[tuple[int, PlannedDelivery]]:
+    readers = selection.readers(connection, ids, edition_id=None, archived=True)
+    planned = selection.choose(readers, selection.facts(connection, readers, edition_id=None))
+    return list(zip([reader.id for reader in readers], planned, strict=True))

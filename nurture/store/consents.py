@@ -39,29 +39,22 @@ def consent_holds(
     contact_id: sa.ColumnElement[int], mask: sa.ColumnElement[int], *, on: date
 ) -> sa.ColumnElement[bool]:
     """For WHERE: no consent is needed (``mask`` 0), or one of those in ``mask`` holds on that day."""
-    held = sa.exists().where(
-        consent.c.contact_id == contact_id,
-        consent.c.kind_bit.bitwise_and(mask) != 0,
-        consent.c.withdrawn_at.is_(None),
-        sa.or_(consent.c.expires_on.is_(None), consent.c.expires_on >= on),
-    )
+    held = sa.exists().where(consent.c.contact_id == contact_id, consent.c.kind_bit.bitwise_and(mask) != 0, _holds(on))
     return sa.or_(mask == 0, held)
 
 
-def consent_bits(connection: Connection, contact_ids: Sequence[int], *, on: date) -> dict[int, int]:
-    """The bits of all consents that hold on that day, by contact; who has none is left out.
-
-    At most a few thousand ids at once.
-    """
-    found: dict[int, int] = {}
-    query = sa.select(consent.c.contact_id, consent.c.kind_bit).where(
-        consent.c.contact_id.in_(contact_ids),
-        consent.c.withdrawn_at.is_(None),
-        sa.or_(consent.c.expires_on.is_(None), consent.c.expires_on >= on),
+def consent_bits(contact_id: sa.ColumnElement[int], *, on: sa.BindParameter[date]) -> sa.ScalarSelect[int]:
+    """For SELECT: the bits of all of a contact's consents that hold on that day; null if none does."""
+    # every kind is a bit of its own, so a sum of different ones is their union
+    return (
+        sa.select(sa.func.sum(consent.c.kind_bit.distinct()))
+        .where(consent.c.contact_id == contact_id, _holds(on))
+        .scalar_subquery()
     )
-    for contact_id, bit in connection.execute(query):
-        found[contact_id] = found.get(contact_id, 0) | bit
-    return found
+
+
+def _holds(on: date | sa.BindParameter[date]) -> sa.ColumnElement[bool]:
+    return consent.c.withdrawn_at.is_(None) & (consent.c.expires_on.is_(None) | (consent.c.expires_on >= on))
 
 
 def consents_of(connection: Connection, contact_ids: Sequence[int]) -> dict[int, tuple[ConsentRow, ...]]:

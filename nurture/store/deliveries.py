@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from nurture.store import attempts, editions
+from nurture.store import attempts, editions, news
 from nurture.store.attempts import ClaimedDelivery
 from nurture.store.events import DeliveryKey
-from nurture.store.schema import campaign_control, delivery, delivery_news, edition
+from nurture.store.schema import campaign_control, delivery, edition
 from nurture.store.transitions import Transition, move
 from nurture.vocabulary import (
     AttemptOutcome,
@@ -121,11 +121,6 @@ _CLAIMED = (
     .where(delivery.c.id.in_(sa.bindparam("ids", expanding=True)))
     .order_by(delivery.c.next_attempt_at, delivery.c.id)
 )
-_CARRIED = (
-    sa.select(delivery_news.c.delivery_id, delivery_news.c.news_id)
-    .where(delivery_news.c.delivery_id.in_(sa.bindparam("ids", expanding=True)))
-    .order_by(delivery_news.c.position)
-)
 
 
 def claim(
@@ -144,9 +139,8 @@ def as_claimed(connection: sa.Connection, ids: list[int]) -> tuple[ClaimedDelive
     """These deliveries, with all that is needed to send and to settle them."""
     if not ids:
         return ()
-    news: dict[int, list[str]] = {}
-    for delivery_id, news_id in connection.execute(_CARRIED, {"ids": ids}):
-        news.setdefault(delivery_id, []).append(news_id)
+    rows = connection.execute(_CLAIMED, {"ids": ids}).all()
+    lists = news.lists(connection, {row.news_list_id for row in rows})
     return tuple(
         ClaimedDelivery(
             id=row.id,
@@ -165,9 +159,9 @@ def as_claimed(connection: sa.Connection, ids: list[int]) -> tuple[ClaimedDelive
             not_before=row.not_before,
             not_after=row.not_after,
             expires_at=row.expires_at,
-            news_ids=tuple(news.get(row.id, ())),
+            news_ids=lists.get(row.news_list_id, ()),
         )
-        for row in connection.execute(_CLAIMED, {"ids": ids})
+        for row in rows
     )
 
 

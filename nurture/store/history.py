@@ -6,51 +6,18 @@ All of it is about one mode. Lists of ids may have a few thousand entries.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from nurture.store.contacts import PersonRow
-from nurture.store.schema import contact, delivery, edition
-from nurture.vocabulary import WAITING_STATES, DeliveryState, Intent, Mode
+from nurture.store.expressions import one_of_parameter
+from nurture.store.schema import UtcDateTime, delivery, edition
+from nurture.vocabulary import WAITING_STATES, DeliveryState, EditionState, Intent, Mode
 
 _ARRIVED = (DeliveryState.SENT, DeliveryState.UNCERTAIN)
-
-
-def present_people(connection: Connection, people: Sequence[PersonRow]) -> list[PersonRow]:
-    """Those of the people who are still neither archived nor erased, with the address they have now.
-
-    Inside a write transaction they stay so until its end: on PostgreSQL an
-    erasure waits, and then finds the rows that were written meanwhile.
-    """
-    query = sa.select(contact.c.id, contact.c.address, contact.c.address_hash, contact.c.domain).where(
-        contact.c.id.in_([person.id for person in people]),
-        contact.c.archived_at.is_(None),
-        contact.c.erased_at.is_(None),
-    )
-    now = {row[0]: row for row in connection.execute(query.with_for_update(read=True))}
-    return [
-        person
-        if now[person.id].address_hash == person.address_hash
-        else replace(
-            person,
-            address=now[person.id].address,
-            address_hash=now[person.id].address_hash,
-            domain=now[person.id].domain,
-        )
-        for person in people
-        if person.id in now
-    ]
-
-
-def addresses_taken(connection: Connection, edition_id: int, address_hashes: Sequence[str]) -> set[str]:
-    """Those of the address hashes that get this edition already."""
-    query = sa.select(delivery.c.recipient_key).where(
-        delivery.c.edition_id == edition_id, delivery.c.recipient_key.in_(address_hashes)
-    )
-    return set(connection.execute(query).scalars())
 
 
 def last_received(
@@ -59,29 +26,42 @@ def last_received(
     """When each contact's last mail left, not before ``since``; who had none is left out.
 
     A mail that still waits counts as leaving at its time, at the earliest now.
-    The edition ``but`` does not count.
+    The edition ``but`` does not count. Only editions that are not finished, or
+    were not yet then, can have such mails; they are asked one by one.
     """
-    settled = delivery.c.settled_at
-    query = sa.select(delivery.c.contact_id, settled, delivery.c.not_before).where(
-        delivery.c.contact_id.in_(contact_ids),
-        delivery.c.mode == mode,
-        sa.or_(
-            sa.and_(settled >= since, delivery.c.state.in_(_ARRIVED)),
-            sa.and_(
-                settled.is_(None),
-                delivery.c.state.in_(WAITING_STATES),
-                # one whose time went by will expire
-                sa.or_(delivery.c.not_after >= now, delivery.c.state == DeliveryState.SENDING),
-            ),
-        ),
-    )
-    if but is not None:
-        query = query.where(delivery.c.edition_id != but)
+    # who had a mail in hand when his edition ended settles it a little later
+    asked_editions = {"in_mode": mode, "ended_since": since - timedelta(days=1)}
+    editions = [found for found in connection.scalars(_UNFINISHED, asked_editions) if found != but]
+    if not editions:
+        return {}
+    asked = {"editions": editions, "ids": contact_ids, "since": since, "present": now}
     found: dict[int, datetime] = {}
-    for contact_id, settled_at, not_before in connection.execute(query):
+    for contact_id, settled_at, not_before in connection.execute(_received(connection.dialect.name), asked):
         at = settled_at or max(not_before, now)
         found[contact_id] = max(at, found.get(contact_id, at))
     return found
+
+
+# Asked for with every page of a plan: building them takes longer than asking.
+_UNFINISHED = sa.select(edition.c.id).where(
+    edition.c.mode == sa.bindparam("in_mode"),
+    edition.c.state.not_in([EditionState.MISSED, EditionState.SKIPPED]),
+    edition.c.finished_at.is_(None) | (edition.c.finished_at >= sa.bindparam("ended_since")),
+)
+
+
+@cache
+def _received(dialect: str) -> sa.Select[Any]:
+    settled, present = delivery.c.settled_at, sa.bindparam("present", type_=UtcDateTime)
+    # one whose time went by will expire
+    waits = delivery.c.state.in_(WAITING_STATES) & (
+        (delivery.c.not_after >= present) | (delivery.c.state == DeliveryState.SENDING)
+    )
+    return sa.select(delivery.c.contact_id, settled, delivery.c.not_before).where(
+        delivery.c.edition_id.in_(sa.bindparam("editions", expanding=True)),
+        one_of_parameter(dialect, delivery.c.contact_id, "ids"),
+        ((settled >= sa.bindparam("since")) & delivery.c.state.in_(_ARRIVED)) | (settled.is_(None) & waits),
+    )
 
 
 def gives_since_ask(

@@ -10,8 +10,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from nurture.store import news
 from nurture.store.log_pages import Filter, Position, conditions, newest_ids
-from nurture.store.schema import attempt, delivery, delivery_news, edition, event
+from nurture.store.schema import attempt, delivery, edition, event
 from nurture.vocabulary import AttemptOutcome, AttemptPhase, Category, DeliveryState, EventKind, Mode
 
 
@@ -131,16 +132,12 @@ def history(connection: Connection, delivery_id: int) -> DeliveryHistory | None:
         return None
     attempts = attempts_of(connection, [delivery_id]).get(delivery_id, ())
     events = connection.execute(sa.select(event).where(event.c.delivery_id == delivery_id).order_by(event.c.id))
-    news = connection.scalars(
-        sa.select(delivery_news.c.news_id)
-        .where(delivery_news.c.delivery_id == delivery_id)
-        .order_by(delivery_news.c.position)
-    )
+    list_id = row["news_list_id"]
     return DeliveryHistory(
         delivery=_delivery(row, attempts[-1] if attempts else None),
         message_date=row["message_date"],
         values=row["values"],
-        news_ids=tuple(news),
+        news_ids=news.lists(connection, [list_id]).get(list_id, ()),
         attempts=attempts,
         events=tuple(
             EventRow(found.id, EventKind(found.kind), found.at, found.delivery_id, found.data) for found in events

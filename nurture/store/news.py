@@ -6,19 +6,23 @@ in the mode that is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from nurture.store.expressions import one_of_parameter
 from nurture.store.inserting import insert
-from nurture.store.schema import delivery, delivery_news, feed, feed_entry
+from nurture.store.schema import delivery, edition, feed, feed_entry, news_list, news_list_item
 from nurture.vocabulary import Category, DeliveryState, Mode
 
 _SEEN = (DeliveryState.SENT, DeliveryState.UNCERTAIN)
-_CONTACTS_A_QUERY = 5_000  # SQLite takes at most 32,766 values
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +117,85 @@ def feed_entries(connection: Connection, name: str, *, limit: int) -> Iterator[S
         )
 
 
-def seen(connection: Connection, contact_ids: Iterable[int], *, mode: Mode) -> dict[int, set[str]]:
-    """The ids of the news that each contact has seen; contacts who saw none are absent."""
-    found: dict[int, set[str]] = {}
-    ids = list(contact_ids)
-    for start in range(0, len(ids), _CONTACTS_A_QUERY):
-        rows = connection.execute(
-            sa.select(delivery.c.contact_id, delivery_news.c.news_id)
-            .join(delivery_news, delivery_news.c.delivery_id == delivery.c.id)
-            .where(delivery.c.contact_id.in_(ids[start : start + _CONTACTS_A_QUERY]))
-            .where(delivery.c.mode == mode, delivery.c.state.in_(_SEEN))
-        )
-        for contact_id, news_id in rows:
-            found.setdefault(contact_id, set()).add(news_id)
+def keep_lists(connection: Connection, wanted: Collection[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
+    """The ids of these lists of news, made where they are not there yet; two who make one at once get the same."""
+    digests = {_digest(news_ids): news_ids for news_ids in wanted}
+    known = _known_lists(connection, digests)
+    if new := digests.keys() - known.keys():
+        made = insert(connection, news_list).on_conflict_do_nothing(index_elements=["digest"])
+        connection.execute(made, [{"digest": digest} for digest in sorted(new)])
+        known = _known_lists(connection, digests)
+        rows = [
+            {"news_list_id": known[digest], "position": position, "news_id": news_id}
+            for digest in new
+            for position, news_id in enumerate(digests[digest])
+        ]
+        connection.execute(insert(connection, news_list_item).on_conflict_do_nothing(), rows)
+    return {news_ids: known[digest] for digest, news_ids in digests.items()}
+
+
+def _known_lists(connection: Connection, digests: Collection[str]) -> dict[str, int]:
+    found = connection.execute(_LISTS_BY_DIGEST, {"digests": list(digests)})
+    return {digest: identifier for identifier, digest in found}
+
+
+def _digest(news_ids: Sequence[str]) -> str:
+    return hashlib.sha256(json.dumps(news_ids).encode()).hexdigest()
+
+
+def lists(connection: Connection, list_ids: Collection[int | None]) -> dict[int | None, tuple[str, ...]]:
+    """The news of each list, in order. Asked for with every claim."""
+    found: dict[int | None, tuple[str, ...]] = {}
+    if wanted := [identifier for identifier in list_ids if identifier is not None]:
+        for list_id, news_id in connection.execute(_LISTED, {"ids": wanted}):
+            found[list_id] = (*found.get(list_id, ()), news_id)
     return found
+
+
+def carriers(connection: Connection, news_ids: Collection[str], *, mode: Mode) -> tuple[int, ...]:
+    """The editions that may have carried some of these news."""
+    query = sa.select(edition.c.id, edition.c.news_ids).where(edition.c.mode == mode, edition.c.news_ids.is_not(None))
+    wanted = set(news_ids)
+    return tuple(row.id for row in connection.execute(query) if not wanted.isdisjoint(row.news_ids or ()))
+
+
+def seen(connection: Connection, contact_ids: Sequence[int], *, editions: Sequence[int]) -> dict[int, frozenset[str]]:
+    """The ids of the news that each contact has seen in these editions; contacts who saw none are absent.
+
+    A few thousand contacts at most. They are looked up edition by edition, so
+    it costs the same whatever else they got in all the years.
+    """
+    if not editions:
+        return {}
+    asked = {"editions": list(editions), "ids": contact_ids}
+    rows = connection.execute(_seen_by(connection.dialect.name), asked).all()
+    items = {list_id: frozenset(ids) for list_id, ids in lists(connection, {row[1] for row in rows}).items()}
+    found: dict[int, frozenset[str]] = {}
+    for contact_id, list_id in rows:
+        before = found.get(contact_id)
+        found[contact_id] = items[list_id] if before is None else before | items[list_id]
+    return found
+
+
+# Asked for with every page of a plan, and every claim: building them takes longer than asking.
+_LISTS_BY_DIGEST = sa.select(news_list.c.id, news_list.c.digest).where(
+    news_list.c.digest.in_(sa.bindparam("digests", expanding=True))
+)
+_LISTED = (
+    sa.select(news_list_item.c.news_list_id, news_list_item.c.news_id)
+    .where(news_list_item.c.news_list_id.in_(sa.bindparam("ids", expanding=True)))
+    .order_by(news_list_item.c.news_list_id, news_list_item.c.position)
+)
+
+
+@cache
+def _seen_by(dialect: str) -> sa.Select[Any]:
+    return sa.select(delivery.c.contact_id, delivery.c.news_list_id).where(
+        delivery.c.edition_id.in_(sa.bindparam("editions", expanding=True)),
+        one_of_parameter(dialect, delivery.c.contact_id, "ids"),
+        delivery.c.state.in_(_SEEN),
+        delivery.c.news_list_id.is_not(None),
+    )
 
 
 def seen_counts(connection: Connection, *, mode: Mode) -> dict[str, dict[Category, int]]:
@@ -136,10 +205,10 @@ def seen_counts(connection: Connection, *, mode: Mode) -> dict[str, dict[Categor
     """
     person = sa.func.coalesce(delivery.c.contact_id, -delivery.c.id)
     rows = connection.execute(
-        sa.select(delivery_news.c.news_id, delivery.c.variant, sa.func.count(sa.distinct(person)))
-        .join(delivery, delivery.c.id == delivery_news.c.delivery_id)
+        sa.select(news_list_item.c.news_id, delivery.c.variant, sa.func.count(sa.distinct(person)))
+        .join(delivery, delivery.c.news_list_id == news_list_item.c.news_list_id)
         .where(delivery.c.mode == mode, delivery.c.state.in_(_SEEN))
-        .group_by(delivery_news.c.news_id, delivery.c.variant)
+        .group_by(news_list_item.c.news_id, delivery.c.variant)
     )
     counts: dict[str, dict[Category, int]] = {}
     for news_id, variant, people in rows:

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
 
-from nurture.store import events
+from nurture.store import events, news
 from nurture.store.editions import EditionId, EditionRow, get, lock
+from nurture.store.expressions import one_of_parameter
 from nurture.store.inserting import insert
-from nurture.store.schema import delivery, delivery_news, edition, edition_content
+from nurture.store.schema import contact, delivery, edition, edition_content
 from nurture.vocabulary import (
     CampaignKind,
     Category,
@@ -54,13 +57,8 @@ class NewEdition:
 
 @dataclass(frozen=True, slots=True)
 class PlannedDelivery:
-    """One person who is meant. ``reason`` None: queued, else skipped. Instants are UTC."""
+    """What is planned for all readers who are alike. ``reason`` None: queued, else skipped. Instants are UTC."""
 
-    contact_id: int
-    organization_id: int | None
-    address: str
-    address_hash: str
-    domain: str | None
     variant: Category
     reason: SkipReason | None
     consent_mask: int
@@ -132,30 +130,65 @@ def has_missed_after(connection: Connection, *, mode: Mode, now: datetime) -> bo
 
 
 def add_page(
-    connection: Connection, held: EditionRow, page: Sequence[PlannedDelivery], *, through: int, now: datetime
+    connection: Connection,
+    held: EditionRow,
+    page: Iterable[tuple[int, PlannedDelivery]],
+    *,
+    through: int,
+    now: datetime,
 ) -> None:
-    """Write the rows of one page and how far the plan got. ``held`` is from `lock`, in state planning."""
-    rows = [_delivery_values(held, person, now) for person in page]
-    if rows:
-        connection.execute(insert(connection, delivery).on_conflict_do_nothing(), rows)
-    carried = {person.contact_id: person.news for person in page if person.news and person.reason is None}
-    if carried:
-        written = connection.execute(
-            sa.select(delivery.c.id, delivery.c.contact_id).where(
-                delivery.c.edition_id == held.id,
-                delivery.c.contact_id > held.planned_through,
-                delivery.c.contact_id <= through,
-                delivery.c.state == DeliveryState.QUEUED,
-            )
-        )
-        news = [
-            {"delivery_id": delivery_id, "position": position, "news_id": news_id}
-            for delivery_id, contact_id in written
-            for position, news_id in enumerate(carried.get(contact_id, ()))
-        ]
-        if news:
-            connection.execute(insert(connection, delivery_news).on_conflict_do_nothing(), news)
-    connection.execute(sa.update(edition).where(edition.c.id == held.id).values(planned_through=through))
+    """Write what is planned for each contact id, and how far the plan got. ``held`` is from `lock`, in state planning.
+
+    The database makes the rows from the contacts, in one step for all who get the same.
+    """
+    groups: dict[PlannedDelivery, list[int]] = {}
+    for contact_id, planned in page:
+        groups.setdefault(planned, []).append(contact_id)
+    lists = news.keep_lists(connection, {planned.news for planned in groups if _carries(planned)})
+    shared = {"mode": held.mode, "edition_id": held.id, "campaign": held.campaign, "created_at": now}
+    for planned, ids in groups.items():
+        queued = planned.reason is None
+        values = shared | {
+            "variant": planned.variant,
+            "news_list_id": lists[planned.news] if _carries(planned) else None,
+            "state": DeliveryState.QUEUED if queued else DeliveryState.SKIPPED,
+            "reason": planned.reason,
+            "consent_mask": planned.consent_mask,
+            "not_before": planned.not_before,
+            "not_after": planned.not_after,
+            "next_attempt_at": planned.not_before,
+            "settled_at": None if queued else now,
+        }
+        parameters = {f"its_{name}": value for name, value in values.items()} | {"ids": ids}
+        connection.execute(_rows_for(connection.dialect.name, queued=queued), parameters)
+    connection.execute(_GOT_THROUGH, {"its_id": held.id, "through": through})
+
+
+def _carries(planned: PlannedDelivery) -> bool:
+    return planned.reason is None and bool(planned.news)
+
+
+_SHARED = (
+    "mode", "edition_id", "campaign", "created_at", "variant", "news_list_id", "state", "reason", "consent_mask",
+    "not_before", "not_after", "next_attempt_at", "settled_at",
+)  # fmt: skip
+_GOT_THROUGH = (
+    sa.update(edition).where(edition.c.id == sa.bindparam("its_id")).values(planned_through=sa.bindparam("through"))
+)
+
+
+@cache
+def _rows_for(dialect: str, *, queued: bool) -> sa.Insert:
+    """The rows of contacts for whom the same is planned; built once, as a page has many such groups."""
+    shared = {name: sa.bindparam(f"its_{name}", type_=delivery.c[name].type) for name in _SHARED}
+    # only a mail that may leave takes the address; see the table
+    key = contact.c.address_hash if queued else shared["reason"] + ":" + sa.cast(contact.c.id, sa.Text)
+    chosen = sa.select(
+        *shared.values(), contact.c.id, contact.c.organization_id, key, contact.c.address, contact.c.domain
+    ).where(one_of_parameter(dialect, contact.c.id, "ids"))
+    own = ["contact_id", "organization_id", "recipient_key", "address", "domain"]
+    made = postgresql.insert(delivery) if dialect == "postgresql" else sqlite.insert(delivery)
+    return made.from_select([*_SHARED, *own], chosen).on_conflict_do_nothing()
 
 
 def make_ready(connection: Connection, edition_id: int, *, skip_if_empty: bool, now: datetime) -> EditionRow:
@@ -226,30 +259,6 @@ def _values(new: NewEdition) -> dict[str, Any]:
     values = {field.name: getattr(new, field.name) for field in fields(new) if field.name not in ("id", "news_ids")}
     news_ids = sa.null() if new.news_ids is None else list(new.news_ids)
     return values | {"campaign": new.id.campaign, "occurrence": new.id.occurrence, "news_ids": news_ids}
-
-
-def _delivery_values(held: EditionRow, person: PlannedDelivery, now: datetime) -> dict[str, Any]:
-    queued = person.reason is None
-    return {
-        "mode": held.mode,
-        "edition_id": held.id,
-        "campaign": held.campaign,
-        "contact_id": person.contact_id,
-        "organization_id": person.organization_id,
-        # only a mail that may leave takes the address; see the table
-        "recipient_key": person.address_hash if queued else f"{person.reason}:{person.contact_id}",
-        "address": person.address,
-        "domain": person.domain,
-        "variant": person.variant,
-        "state": DeliveryState.QUEUED if queued else DeliveryState.SKIPPED,
-        "reason": person.reason,
-        "consent_mask": person.consent_mask,
-        "not_before": person.not_before,
-        "not_after": person.not_after,
-        "next_attempt_at": person.not_before,
-        "created_at": now,
-        "settled_at": None if queued else now,
-    }
 
 
 def _somebody_had_no_news(connection: Connection, edition_id: int) -> bool:

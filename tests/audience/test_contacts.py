@@ -14,7 +14,7 @@ from nurture.audience.erasing import erase_contact
 from nurture.audience.exporting import export_contacts
 from nurture.audience.suppressing import lift_by_hand, suppress_by_hand
 from nurture.errors import InputError, NotFoundError
-from nurture.store.consents import consent_bits
+from nurture.store.readers import readers_of
 from nurture.store.schema import attempt, contact, contact_category, contact_tag, delivery, event, suppression
 from nurture.store.suppressions import list_suppressions, suppressions_of
 from nurture.vocabulary import Category, ConsentKind, SuppressionReason, SuppressionScope
@@ -92,7 +92,8 @@ def test_adding(people):
     assert person.organization
     assert (person.organization.name, person.organization.city) == ("Iron Gym", "Salem")
     with people.store.read() as connection:
-        assert consent_bits(connection, [person.id], on=date(2026, 11, 25)) == {person.id: 1}
+        (reader,) = readers_of(connection, [person.id], on=date(2026, 11, 25), edition_id=None)
+        assert reader.consents == 1
 
 
 @pytest.mark.parametrize(
@@ -131,7 +132,8 @@ def test_editing(people):
     assert back.archived_at is None
     edit_contact(people.store, people.workspace, "lee@knee.example", Edit(withdraw_consents=True), now=NOW)
     with people.store.read() as connection:
-        assert consent_bits(connection, [person.id], on=date(2026, 11, 25)) == {}
+        (reader,) = readers_of(connection, [person.id], on=date(2026, 11, 25), edition_id=None)
+        assert reader.consents is None
 
 
 def test_a_new_address_inherits_the_unsubscription(people):

@@ -1,5 +1,6 @@
 """Who has seen what: only mail that left, only in this mode; and the inventory made of it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -9,8 +10,9 @@ import sqlalchemy as sa
 from nurture.news.inventory import inventory, take_stock
 from nurture.news.item import NewsItem
 from nurture.store import Store
-from nurture.store.news import FeedState, seen, seen_counts
-from nurture.store.schema import contact, delivery, delivery_news, edition
+from nurture.store.news import FeedState, carriers, keep_lists, lists, seen_counts
+from nurture.store.news import seen as seen_in
+from nurture.store.schema import contact, delivery, edition
 from nurture.vocabulary import CampaignKind, Category, DeliveryState, EditionState, Mode, NewsKind
 
 NOW = datetime(2026, 12, 1, 18, tzinfo=UTC)
@@ -37,21 +39,22 @@ def deliver(store: Store):
             edition_id = connection.execute(
                 sa.insert(edition).values(
                     **names, occurrence=str(number), kind=CampaignKind.NEWSLETTER, topic="t", sender="clinic",
-                    state=EditionState.READY, due_at=NOW, expires_at=NOW, campaign_digest="", created_at=NOW,
+                    state=EditionState.READY, news_ids=list(news), due_at=NOW, expires_at=NOW, campaign_digest="", created_at=NOW,
                 )
             ).inserted_primary_key[0]  # fmt: skip
-            delivery_id = connection.execute(
+            connection.execute(
                 sa.insert(delivery).values(
                     **names, edition_id=edition_id, contact_id=person, recipient_key=str(person), variant=variant,
-                    state=state, consent_mask=0, not_before=NOW, not_after=NOW, next_attempt_at=NOW, created_at=NOW,
+                    news_list_id=keep_lists(connection, {news})[news], state=state, consent_mask=0, not_before=NOW, not_after=NOW, next_attempt_at=NOW, created_at=NOW,
                 )
-            ).inserted_primary_key[0]  # fmt: skip
-            for position, news_id in enumerate(news):
-                connection.execute(
-                    sa.insert(delivery_news).values(delivery_id=delivery_id, position=position, news_id=news_id)
-                )
+            )  # fmt: skip
 
     return deliver_one
+
+
+def seen(connection: sa.Connection, people: Sequence[int], *, mode: Mode) -> dict[int, frozenset[str]]:
+    editions = carriers(connection, ["file:a", "file:b"], mode=mode)
+    return seen_in(connection, people, editions=editions)
 
 
 @pytest.mark.parametrize("state", DeliveryState)
@@ -79,6 +82,14 @@ def test_people_are_counted_not_mails(store: Store, deliver) -> None:
             "file:b": {Category.SCHOOL: 1},
         }
         assert seen(connection, range(20_000), mode=Mode.SANDBOX) == {1: {"file:a", "file:b"}, 2: {"file:a"}}
+
+
+def test_mails_with_the_same_news_in_the_same_order_share_a_list(store: Store) -> None:
+    one, other = ("file:a", "file:b"), ("file:b", "file:a")
+    with store.write() as connection:
+        first = keep_lists(connection, {one, other})
+        assert keep_lists(connection, {one}) == {one: first[one]}
+        assert lists(connection, {*first.values(), None}) == {first[one]: one, first[other]: other}
 
 
 def test_erased_people_still_count(store: Store, deliver) -> None:

@@ -14,10 +14,10 @@ import sqlalchemy as sa
 from nurture.news.item import NewsItem
 from nurture.planning.editions import PlanReport, plan_due, plan_now
 from nurture.planning.occurrences import Occurrence
-from nurture.store import Store, editions
+from nurture.store import Store, editions, news
 from nurture.store.editions import EditionId, EditionRow
 from nurture.store.schema import consent as consent_table
-from nurture.store.schema import contact, contact_category, delivery, delivery_news, edition, organization
+from nurture.store.schema import contact, contact_category, delivery, edition, organization
 from nurture.vocabulary import CONSENT_BITS, Category, ConsentKind, DeliveryState, Mode
 from nurture.workspace.workspace import Workspace, load_workspace
 
@@ -146,18 +146,13 @@ class Clinic:
 
     def carried(self, name: str) -> dict[int, list[str]]:
         """The news in an edition's mails, in order, by contact."""
-        joined = delivery_news.join(delivery, delivery.c.id == delivery_news.c.delivery_id)
-        query = (
-            sa.select(delivery.c.contact_id, delivery_news.c.news_id)
-            .select_from(joined)
-            .where(delivery.c.edition_id == self.edition(name).id)
-            .order_by(delivery_news.c.delivery_id, delivery_news.c.position)
+        query = sa.select(delivery.c.contact_id, delivery.c.news_list_id).where(
+            delivery.c.edition_id == self.edition(name).id, delivery.c.news_list_id.is_not(None)
         )
-        found: dict[int, list[str]] = {}
         with self.store.read() as connection:
-            for contact_id, news_id in connection.execute(query):
-                found.setdefault(contact_id, []).append(news_id)
-        return found
+            rows = connection.execute(query).all()
+            lists = news.lists(connection, {row.news_list_id for row in rows})
+        return {row.contact_id: list(lists[row.news_list_id]) for row in rows}
 
 
 def _add_person(connection: sa.Connection, categories: Iterable[Category], more: dict[str, Any]) -> int:

@@ -16,8 +16,9 @@ from nurture.errors import InputError, NotFoundError
 from nurture.reports.log import SHEET_HEADER, Follower, LogQuery, delivery_history, log_page, write_log_sheet
 from nurture.reports.sheets import write_sheet
 from nurture.store import log as store_log
+from nurture.store import news
 from nurture.store.log_pages import Filter, Position
-from nurture.store.schema import delivery, delivery_news
+from nurture.store.schema import delivery
 from nurture.vocabulary import AttemptOutcome, DeliveryState, EventKind, Mode
 
 NOW = datetime(2026, 12, 1, 14, 30, tzinfo=UTC)
@@ -97,13 +98,14 @@ def test_a_row_shows_the_last_words_of_the_server(history: Any) -> None:
 
 
 def test_one_delivery_in_full(history: Any) -> None:
-    failed = history.delivery(history.edition(), S.FAILED, values={"contact": {"greeting": "Dr. Lee"}})
+    with history.store.write() as connection:
+        (list_id,) = news.keep_lists(connection, {("file:n0", "file:n1")}).values()
+    failed = history.delivery(
+        history.edition(), S.FAILED, values={"contact": {"greeting": "Dr. Lee"}}, news_list_id=list_id
+    )
     history.attempt(failed, AttemptOutcome.RETRY, 450, "4.2.1", "mailbox busy", number=2)
     history.event(EventKind.PLANNED, failed)
     history.event(EventKind.FAILED, failed, data={"code": 550})
-    with history.store.write() as connection:
-        rows = [{"delivery_id": failed, "position": place, "news_id": f"file:n{place}"} for place in (1, 0)]
-        connection.execute(sa.insert(delivery_news), rows)
     found = delivery_history(history.store, failed)
     assert [attempt.answer for attempt in found.attempts] == ["no such user", "mailbox busy"]
     assert [event.kind for event in found.events] == [EventKind.PLANNED, EventKind.FAILED]

@@ -6,9 +6,9 @@ every question about history looks at one mode only.
 
 from nurture.store.schema.campaigns import campaign_control, campaign_version, edition, edition_content
 from nurture.store.schema.columns import UtcDateTime, metadata
-from nurture.store.schema.deliveries import attempt, delivery, delivery_news, event
+from nurture.store.schema.deliveries import attempt, delivery, event
 from nurture.store.schema.machine import alert, job_run, meta, pace, sender_state, worker
-from nurture.store.schema.news import feed, feed_entry
+from nurture.store.schema.news import feed, feed_entry, news_list, news_list_item
 from nurture.store.schema.people import consent, contact, contact_category, contact_tag, organization, suppression
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
     "contact_category",
     "contact_tag",
     "delivery",
-    "delivery_news",
     "edition",
     "edition_content",
     "event",
@@ -31,6 +30,8 @@ __all__ = [
     "job_run",
     "meta",
     "metadata",
+    "news_list",
+    "news_list_item",
     "organization",
     "pace",
     "sender_state",

@@ -28,6 +28,7 @@ delivery = sa.Table(
     text_column("address", nullable=True),  # null once erased
     text_column("domain", nullable=True),
     text_column("variant"),  # Category whose words the reader gets
+    reference_column("news_list_id", "news_list.id", nullable=True),  # null: it carries no news
     text_column("state"),  # DeliveryState
     text_column("reason", nullable=True),  # SkipReason, or words of the last refusal
     # 0: no consent needed; else one consent with a bit in common must hold at the mark
@@ -56,16 +57,6 @@ delivery = sa.Table(
     sa.Index("ix_delivery_edition", "edition_id", "state", "next_attempt_at", "id"),
     sa.Index("ix_delivery_contact", "contact_id"),
     sa.Index("ix_delivery_organization", "organization_id"),
-)
-
-delivery_news = sa.Table(
-    "delivery_news",
-    metadata,
-    reference_column("delivery_id", "delivery.id", on_delete="CASCADE"),
-    sa.Column("position", sa.Integer, nullable=False),  # 0 is the first in the mail
-    text_column("news_id"),
-    sa.PrimaryKeyConstraint("delivery_id", "position"),
-    sa.Index(None, "news_id", "delivery_id"),
 )
 
 attempt = sa.Table(

@@ -1,10 +1,10 @@
-"""Feeds and their entries. The clinic's own news are files."""
+"""Feeds and their entries, and the lists of news that mails carry. The clinic's own news are files."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from nurture.store.schema.columns import instant_column, metadata, text_column
+from nurture.store.schema.columns import id_column, instant_column, metadata, reference_column, text_column
 
 feed = sa.Table(
     "feed",
@@ -28,4 +28,21 @@ feed_entry = sa.Table(
     sa.Column("published_on", sa.Date, nullable=False),
     instant_column("fetched_at", nullable=False),
     sa.Index(None, "feed", "published_on"),
+)
+
+# Mails with the same news in the same order share a list: an edition for a million has a few.
+news_list = sa.Table(
+    "news_list",
+    metadata,
+    id_column(),
+    text_column("digest", unique=True),  # of its ids in order, so that two planners make it once
+)
+
+news_list_item = sa.Table(
+    "news_list_item",
+    metadata,
+    reference_column("news_list_id", "news_list.id", on_delete="CASCADE"),
+    sa.Column("position", sa.Integer, nullable=False),  # 0 is the first in the mail
+    text_column("news_id"),
+    sa.PrimaryKeyConstraint("news_list_id", "position"),
 )

@@ -295,6 +295,23 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_contact_tag_tag_contact_id"), "contact_tag", ["tag", "contact_id"], unique=False)
     op.create_table(
+        "news_list",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_news_list")),
+        sa.UniqueConstraint("digest", name=op.f("uq_news_list_digest")),
+    )
+    op.create_table(
+        "news_list_item",
+        sa.Column("news_list_id", identifier, nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("news_id", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["news_list_id"], ["news_list.id"], name=op.f("fk_news_list_item_news_list_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("news_list_id", "position", name=op.f("pk_news_list_item")),
+    )
+    op.create_table(
         "delivery",
         sa.Column("id", identifier, autoincrement=True, nullable=False),
         sa.Column("mode", sa.Text(), nullable=False),
@@ -306,6 +323,7 @@ def upgrade() -> None:
         sa.Column("address", sa.Text(), nullable=True),
         sa.Column("domain", sa.Text(), nullable=True),
         sa.Column("variant", sa.Text(), nullable=False),
+        sa.Column("news_list_id", identifier, nullable=True),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("consent_mask", sa.Integer(), nullable=False),
@@ -326,6 +344,9 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(
             ["edition_id"], ["edition.id"], name=op.f("fk_delivery_edition_id"), ondelete="RESTRICT"
+        ),
+        sa.ForeignKeyConstraint(
+            ["news_list_id"], ["news_list.id"], name=op.f("fk_delivery_news_list_id"), ondelete="RESTRICT"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("edition_id", "recipient_key", name=op.f("uq_delivery_edition_id_recipient_key")),
@@ -377,19 +398,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("delivery_id", "number", name=op.f("uq_attempt_delivery_id_number")),
     )
     op.create_index(op.f("ix_attempt_started_at"), "attempt", ["started_at"], unique=False)
-    op.create_table(
-        "delivery_news",
-        sa.Column("delivery_id", identifier, nullable=False),
-        sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("news_id", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["delivery_id"], ["delivery.id"], name=op.f("fk_delivery_news_delivery_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("delivery_id", "position", name=op.f("pk_delivery_news")),
-    )
-    op.create_index(
-        op.f("ix_delivery_news_news_id_delivery_id"), "delivery_news", ["news_id", "delivery_id"], unique=False
-    )
     op.create_table(
         "event",
         sa.Column("id", identifier, autoincrement=True, nullable=False),
