@@ -13,6 +13,7 @@
     │   ├── StoreFullError       no space left, or read-only
     │   ├── StoreMissingError    it is not there yet
     │   └── SchemaError          pending or newer schema
+    ├── CopyError                the database may be an older copy; nothing is sent before somebody confirms it
     ├── ComposeError             a template or message cannot be composed
     │   └── RenderError          ... for one contact
     ├── FeedError                a feed cannot be fetched or read
@@ -105,6 +106,10 @@ class StoreMissingError(StoreError):
 
 class SchemaError(StoreError):
     """The database has a pending or a newer schema."""
+
+
+class CopyError(NurtureError):
+    """The database may be a restored copy whose original went further; nothing is sent before somebody confirms it."""
 
 
 class ComposeError(NurtureError):

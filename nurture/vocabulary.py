@@ -247,3 +247,4 @@ class AlertKind(StrEnum):
     EDITION_MISSED = "edition_missed"  # an edition's time went by
     CONFIRM_EDITION = "confirm_edition"  # an edited or renamed campaign needs a yes
     FEED_FAILED = "feed_failed"  # a feed cannot be read
+    COPY_UNNOTICED = "copy_unnoticed"  # the file outside the folder that tells a restored copy cannot be kept

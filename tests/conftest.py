@@ -1,6 +1,7 @@
 """Fixtures that every part shares: an empty database of either kind."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,6 +9,10 @@ import pytest
 
 from nurture.store import Store, open_store
 from tests.servers import databases
+
+# what a live worker remembers of its database must not end up in a developer's home; processes inherit this
+_STATE = tempfile.TemporaryDirectory(prefix="nurture-state-")
+os.environ["NURTURE_STATE_DIR"] = _STATE.name
 
 NO_SKIPS = os.environ.get("NURTURE_TEST_NO_SKIPS", "") not in ("", "0")
 

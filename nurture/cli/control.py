@@ -24,7 +24,10 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Examples: nurture pause partner-news; nurture pause --all")(pause)
     app.command(epilog="Example: nurture resume partner-news")(resume)
     app.command(epilog="Example: nurture cancel partner-news@2026-12-01T09:30")(cancel)
-    app.command(epilog="Example: nurture retry partner-news@2026-12-01T09:30 --failed")(retry)
+    app.command(
+        epilog="Examples: nurture retry partner-news@2026-12-01T09:30 --failed; "
+        "nurture retry partner-news@2026-12-01T09:30 --held"
+    )(retry)
 
 
 def pause(campaign: Campaign = None, *, everything: All = False, as_json: Json = False) -> None:
@@ -80,23 +83,25 @@ def cancel(edition: Edition, *, yes: Yes = False, as_json: Json = False) -> None
 def retry(
     edition: Edition,
     *,
-    failed: Annotated[
-        bool, typer.Option("--failed", help="The refused ones (the only kind there is to retry).")
+    failed: Annotated[bool, typer.Option("--failed", help="The refused ones.")] = False,
+    held: Annotated[
+        bool, typer.Option("--held", help="Those held by `nurture db confirm-restored`; they may have been sent.")
     ] = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Queue refused mail of an edition again; sent mail is never sent twice."""
+    """Queue refused or held mail of an edition again; mail that we know as sent is never sent twice."""
     from nurture.delivery import control
     from nurture.errors import InputError
 
-    if not failed:
-        raise InputError("say what to retry: nurture retry EDITION --failed")
+    if failed == held:
+        raise InputError("say what to retry: nurture retry EDITION --failed, or --held")
     with house() as clinic:
         with clinic.store.read() as connection:
             found = _edition(connection, edition)
-        confirm(f"Queue the failed mail of {found.public_id} again?", yes=yes)
-        count = control.retry_failed(clinic.store, found.id, now=clinic.clock.now())
+        confirm(f"Queue the {'held' if held else 'failed'} mail of {found.public_id} again?", yes=yes)
+        release = control.release_held if held else control.retry_failed
+        count = release(clinic.store, found.id, now=clinic.clock.now())
     if as_json:
         print_json({"edition": str(found.public_id), "queued": count})
     else:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
-from nurture.cli.options import Json, workspace_folder
+from nurture.cli.options import Json, Yes, confirm, house, workspace_folder
 from nurture.cli.output import print_json, say
 
-app = typer.Typer(no_args_is_help=True, help="The database: make, upgrade, check, back up.")
+if TYPE_CHECKING:
+    from nurture.service.restoring import Restored
+
+app = typer.Typer(no_args_is_help=True, help="The database: make, upgrade, check, back up, restore.")
 
 
 def _url() -> tuple[str, Path]:
@@ -72,3 +76,57 @@ def backup(
         print_json({"database": store.place, "file": target})
     else:
         say(f"Wrote {target}.")
+
+
+@app.command(
+    epilog="Example: nurture db confirm-restored. "
+    "Before it, see what `nurture status` says; docs/going-live.md tells what to do after it."
+)
+def confirm_restored(
+    *,
+    nothing_lost: Annotated[
+        bool,
+        typer.Option("--nothing-lost", help="Nothing was sent since this copy was made, e.g. moved to a new machine."),
+    ] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Go on with a restored or moved database; every other copy of it is refused from then on.
+
+    Mail that was due in the lost time may have been sent: it is held, and expires unless
+    `nurture retry EDITION --held` lets it go. Editions of that time are not made again.
+    """
+    from nurture.delivery.guard import look
+    from nurture.service.restoring import confirm_restored as confirm_copy
+
+    with house() as clinic:
+        zone = clinic.workspace.settings.zone
+        finding = look(clinic.store)
+        if finding is not None:
+            if not as_json:
+                say(finding.seen(zone), style="yellow")
+            confirm("Is this the database to go on with, and no other copy of it in use?", yes=yes)
+        done = confirm_copy(clinic, nothing_lost=nothing_lost) if finding else None
+    if as_json:
+        print_json({"confirmed": done is not None, "restored": done})
+    elif done is None:
+        say("Nothing speaks against this database; there is nothing to confirm.")
+    else:
+        _print_restored(done, zone)
+
+
+def _print_restored(done: Restored, zone: ZoneInfo) -> None:
+    say("Confirmed: mail leaves from this database again.", style="bold")
+    if done.lost_until is None:
+        return
+    say(
+        f"Lost: what happened from {done.lost_from.astimezone(zone):%a %b %d %H:%M} "
+        f"to {done.lost_until.astimezone(zone):%a %b %d %H:%M}."
+    )
+    if done.held:
+        say(f"{done.held} mails that were due in that time are held; they expire by themselves.")
+        say("  nurture log --state held")
+        say("  nurture retry EDITION --held    # only if you know that they were not sent")
+    for edition in done.not_made:
+        say(f"{edition} was due in that time and is not made again; if it was not sent: nurture send CAMPAIGN")
+    say("Enter again who left in that time (nurture contacts suppress), and who was imported or changed in it.")

@@ -41,6 +41,8 @@ def status(*, as_json: Json = False) -> None:
 def _print_status(found: Status, zone: ZoneInfo) -> None:
     from nurture.cli.times import ago
 
+    if found.copy:
+        say(f"! {found.copy}", style="red")
     say(f"mode: {found.mode}", style="bold")
     for loop in found.loops:
         say(f"loop: process {loop.process} on {loop.host}, last seen {ago(loop.seen_at, found.now)}", style="green")
@@ -66,7 +68,7 @@ def _print_status(found: Status, zone: ZoneInfo) -> None:
             ["next edition", "time", "note"],
             [(row.edition, f"{row.at.astimezone(zone):%a %Y-%m-%d %H:%M}", row.words) for row in found.next_editions],
         )
-    for trouble in found.troubles:
+    for trouble in found.troubles[bool(found.copy) :]:
         say(f"! {trouble}", style="red")
     if not found.troubles:
         say("No trouble.", style="green")

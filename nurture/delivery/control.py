@@ -31,6 +31,12 @@ def retry_failed(store: Store, edition_id: int, *, now: datetime) -> int:
         return deliveries.retry_failed(connection, edition_id, now)
 
 
+def release_held(store: Store, edition_id: int, *, now: datetime) -> int:
+    """Queue an edition's held deliveries again, with a fresh time of three days; how many."""
+    with store.write() as connection:
+        return deliveries.release_held(connection, edition_id, now)
+
+
 def pause(store: Store, campaign: str, *, by: str, now: datetime) -> bool:
     """Nothing of the campaign (``"*"``: of all) is planned or begun any more; False: it was paused already.
 

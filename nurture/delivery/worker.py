@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 from nurture.clock import Clock, monotonic
 from nurture.composing.dkim import Signer
 from nurture.delivery.connection import Timeouts
+from nurture.delivery.guard import Watermark
 from nurture.delivery.journal import SUFFIX, Journal
 from nurture.delivery.ledger import Ledger
 from nurture.delivery.line import Line
@@ -22,13 +24,15 @@ from nurture.delivery.settling import SenderStop, raise_uncertain
 from nurture.delivery.shift import Shift
 from nurture.delivery.stock import Stock
 from nurture.delivery.tokens import Dry
-from nurture.errors import SecretError, SenderError, StoreError
+from nurture.errors import CopyError, SecretError, SenderError, StoreError
 from nurture.store import Store, alerts, deliveries, editions, meta, senders, workers
 from nurture.store.engine import Connection
 from nurture.store.senders import StoppedSender
 from nurture.vocabulary import AlertKind, DeliveryState, Mode
 from nurture.workspace.settings import Sender
 from nurture.workspace.workspace import Workspace
+
+log = logging.getLogger("nurture.delivery")
 
 GRACE = 30.0  # seconds that a body on its way gets for its answer when the worker stops
 LOOK_AGAIN = timedelta(minutes=1)  # somebody may raise a limit that was reached
@@ -81,6 +85,7 @@ class Worker:
         self._journal = self._make_journal()
         self._ledger = Ledger(store, self._journal)
         self._replay = Replay(self._ledger, self._journal, self.owner)
+        self._watermark = Watermark(store, clock)
         self._composers = EditionComposers()
         self._lockstep: dict[str, datetime] = {}
         self._dry: dict[str, tuple[Dry, datetime]] = {}  # and when that was noticed
@@ -109,8 +114,8 @@ class Worker:
         ``patience``: seconds that a line waits for its sender's limit, so that it
         keeps its connection. A closed worker delivers nothing. Raises `StoreError`
         if the database cannot be used; no answer that was read before is lost by
-        that. Raises `SenderError` if mail is due in sandbox mode and the sandbox
-        does not run.
+        that, `CopyError` if the database turns out to be an older copy, and
+        `SenderError` if mail is due in sandbox mode and the sandbox does not run.
         """
         if not self._idle.is_set():
             raise RuntimeError("this worker is delivering already")
@@ -142,6 +147,7 @@ class Worker:
         await self._renew_if_due()
         await self._replay.run()
         expired = await self._upkeep(mode)
+        await self._watermark.keep_up(workspace.settings.zone, sending=False)
         await self._send_all(shift)
         return DeliverySummary(
             sent=shift.counts[DeliveryState.SENT],
@@ -178,10 +184,17 @@ class Worker:
         try:
             await self._replay.run()
             await self._ledger.write(lambda connection: self._give_all_back(connection))
+            await self._end_watermark()
             await asyncio.to_thread(self._owner.resign, self._store, self._clock.now())
         finally:
             self._ledger.close()
             self._journal.close()
+
+    async def _end_watermark(self) -> None:
+        try:
+            await self._watermark.end(self._workspace_of().settings.zone)
+        except CopyError as error:
+            log.error("%s", error)
 
     def _give_all_back(self, connection: Connection) -> None:
         now = self._clock.now()
@@ -245,6 +258,8 @@ class Worker:
             ]
 
         routes = await self._routes(shift, await self._ledger.read(look))
+        if routes and shift.mode is Mode.LIVE:
+            await self._watermark.before_sending(shift.workspace.settings.zone)
         if self._closed:
             return  # `close` has seen all lines already
         stocks: dict[str, Stock] = {}
@@ -255,7 +270,17 @@ class Worker:
                 self._lines[asyncio.create_task(line.run())] = line
         if not self._lines:
             return
-        beside = [asyncio.create_task(self._keep_lease()), asyncio.create_task(self._keep_late_answers())]
+        await self._until_lines_end(shift)
+        for sender, stock in stocks.items():
+            await stock.give_all_back()
+            if stock.dry is not None:
+                shift.limited[sender] = stock.dry
+                self._dry[sender] = stock.dry, self._clock.now()
+        await self._ledger.write(lambda connection: self._tidy(connection, shift.mode))
+
+    async def _until_lines_end(self, shift: Shift) -> None:
+        watching = asyncio.create_task(self._watch_for_copies(shift))
+        beside = [watching, asyncio.create_task(self._keep_lease()), asyncio.create_task(self._keep_late_answers())]
         try:
             results = await asyncio.gather(*self._lines, return_exceptions=True)
         finally:
@@ -267,12 +292,8 @@ class Worker:
                 shift.stopping and isinstance(result, asyncio.CancelledError)
             ):
                 raise result
-        for sender, stock in stocks.items():
-            await stock.give_all_back()
-            if stock.dry is not None:
-                shift.limited[sender] = stock.dry
-                self._dry[sender] = stock.dry, self._clock.now()
-        await self._ledger.write(lambda connection: self._tidy(connection, shift.mode))
+        if watching.done():
+            watching.result()
 
     async def _routes(self, shift: Shift, names: list[str]) -> dict[str, tuple[Route, Signer]]:
         settings, found = shift.workspace.settings, {}
@@ -293,6 +314,18 @@ class Worker:
             await asyncio.sleep(RENEWAL / 2)
             if not self._ledger.troubled:
                 await self._renew_if_due()
+
+    async def _watch_for_copies(self, shift: Shift) -> None:
+        """Another copy of the database that goes further stops this round."""
+        while True:
+            await asyncio.sleep(RENEWAL / 2)
+            try:
+                await self._watermark.keep_up(shift.workspace.settings.zone, sending=True)
+            except CopyError:
+                shift.stopping = True
+                raise
+            except StoreError as error:
+                log.warning("the number of this database could not be raised: %s", error)
 
     async def _keep_late_answers(self) -> None:
         while True:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from nurture.planning.due import Due, History, PastEdition, Version, due_occurrences
 from nurture.planning.selection import openings_of
-from nurture.store import Connection, campaigns, editions, meta
+from nurture.store import Connection, campaigns, editions, lineage, meta
 from nurture.store.campaigns import LoadedCampaign, VersionRow
 from nurture.vocabulary import Mode
 from nurture.workspace.workspace import Workspace
@@ -93,11 +93,19 @@ def look(connection: Connection, workspace: Workspace, *, now: datetime) -> Outl
         workspace=workspace,
         mode=mode,
         now=now,
-        since=meta.live_since(connection) if mode is Mode.LIVE else meta.started_at(connection),
+        since=_since(connection, mode),
         versions=campaigns.versions(connection, mode=mode),
         keys=editions.keys_of_campaigns(connection, mode=mode),
         paused=campaigns.paused_campaigns(connection),
     )
+
+
+def _since(connection: Connection, mode: Mode) -> datetime | None:
+    """Nothing that was due before is planned: what a lost original may have planned is not planned again."""
+    if mode is not Mode.LIVE:
+        return meta.started_at(connection)
+    instants = meta.live_since(connection), lineage.restored_until(connection)
+    return max((instant for instant in instants if instant is not None), default=None)
 
 
 def loaded_campaigns(workspace: Workspace) -> dict[str, LoadedCampaign]:

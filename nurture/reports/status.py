@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from nurture.delivery.guard import look as look_for_copy
 from nurture.delivery.ownership import living
 from nurture.planning.due import Decision, Due
 from nurture.planning.outlook import look
@@ -70,6 +71,7 @@ class Status:
     paused: Mapping[str, datetime]
     slowed: tuple[Slowed, ...]
     troubles: tuple[str, ...]
+    copy: str | None = None  # why nothing leaves before somebody confirms the database; the first of the troubles
 
     @property
     def trouble(self) -> bool:
@@ -79,6 +81,8 @@ class Status:
 
 def status(store: Store, workspace: Workspace, *, now: datetime, next_editions: int = 10) -> Status:
     """Look at everything once, in one snapshot."""
+    finding = look_for_copy(store)
+    copy = finding.words(workspace.settings.zone) if finding else None
     with store.read() as connection:
         mode = meta.get_mode(connection)
         running = workers.not_ended(connection)
@@ -104,7 +108,8 @@ def status(store: Store, workspace: Workspace, *, now: datetime, next_editions: 
         uncertain=uncertain,
         paused=paused,
         slowed=slow,
-        troubles=tuple(troubles(loops, runs, open_alerts, uncertain=uncertain)),
+        troubles=((copy,) if copy else ()) + tuple(troubles(loops, runs, open_alerts, uncertain=uncertain)),
+        copy=copy,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nurture.delivery.event_loop import run_async
+from nurture.delivery.guard import refuse_copy
 from nurture.delivery.ownership import living
 from nurture.delivery.worker import DeliverySummary
 from nurture.planning.editions import plan_now
@@ -33,8 +34,9 @@ class Sent:
 def send_now(house: House, campaign: str) -> Sent:
     """Make an edition of ``campaign`` and see it off.
 
-    Raises what `plan_now` raises, `SandboxError` and `StoreError`.
+    Raises what `plan_now` raises, `SandboxError`, `CopyError` and `StoreError`.
     """
+    refuse_copy(house.store, house.workspace.settings.zone)  # else the edition would wait in an older copy
     edition = plan_now(house.store, house.workspace, campaign, now=house.clock.now(), snapshot=house.snapshot)
     by_loop = _loop_is_alive(house)
     stopped = () if by_loop else run_async(_deliver(house)).stopped

@@ -1,7 +1,7 @@
 """The only package that runs SQL: tables, connections, one module of queries per topic.
 
 ====================  =================================================================================
-the database itself   engine, opening, migrate, failures, filesystem, maintenance, meta, inserting
+the database itself   engine, opening, migrate, failures, filesystem, maintenance, meta, lineage, inserting
 people                contacts, contact_changes, organizations, consents, suppressions, erasure, expressions
 campaigns, editions   campaigns, asking, editions, plans, history (what planners ask), news
 deliveries            deliveries (the queue), attempts, unsettled, gate, transitions, events

@@ -281,6 +281,21 @@ def retry_failed(connection: sa.Connection, edition_id: int, now: datetime) -> i
     return len(queued)
 
 
+def release_held(connection: sa.Connection, edition_id: int, now: datetime) -> int:
+    """Queue an edition's held deliveries again, with a fresh window from now; how many."""
+    queued = move(
+        connection,
+        DeliveryState.HELD,
+        DeliveryState.QUEUED,
+        now,
+        where=delivery.c.edition_id == edition_id,
+        values={"reason": None, "not_before": now, "next_attempt_at": now, "not_after": now + BY_HAND_WINDOW},
+        event=EventKind.RESUMED,
+        data={"reason": "by hand"},
+    )
+    return len(queued)
+
+
 def uncertain_count(connection: sa.Connection, *, mode: Mode) -> int:
     """How many deliveries somebody must decide about."""
     return connection.execute(

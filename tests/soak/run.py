@@ -6,6 +6,7 @@ Each runs on each database. Exit code 1 if a promise was broken, 2 if it could n
 """
 
 import argparse
+import os
 import secrets
 import sys
 import time
@@ -54,6 +55,8 @@ def main() -> None:
     full = (chosen.recipients, chosen.times, chosen.mails) == (RECIPIENTS, TIMES, MAILS)
     began = time.monotonic()
     with ExitStack() as stack:
+        # what a live worker remembers of its database is none of this user's; processes inherit it
+        os.environ["NURTURE_STATE_DIR"] = stack.enter_context(TemporaryDirectory())
         templates = {kind: stack.enter_context(_template(kind)) for kind in chosen.databases}
         context = get_context("spawn")
         pool = stack.enter_context(ProcessPoolExecutor(chosen.parallel, mp_context=context))
