@@ -167,3 +167,15 @@ def test_without_skip_if_empty_an_edition_stands_that_nobody_gets(clinic):
     made = clinic.edition(DECEMBER)
     assert (made.state, made.planned, made.news_ids) == ("finished", 1, ())
     assert clinic.rows(DECEMBER) == {person: ("skipped", "no_news")}
+
+
+def test_who_is_in_two_segments_gets_an_edition_once(any_clinic):
+    clinic = any_clinic
+    clinic.write("segments/partners.yaml", "{category: private_business}")
+    clinic.write("segments/all-mails.yaml", "{category: [private_business, sports_club]}")
+    clinic.campaign("partner-news", to="[partners, all-mails, {category: private_business}]")
+    (both,) = clinic.people(1, Category.PRIVATE_BUSINESS, Category.SPORTS_CLUB)
+    (one,) = clinic.people(1, Category.SPORTS_CLUB)
+    plan_december(clinic)
+    assert clinic.rows(DECEMBER) == {both: ("queued", None), one: ("queued", None)}
+    assert clinic.edition(DECEMBER).planned == 2
