@@ -171,6 +171,8 @@ class CompiledText:
         try:
             tree = environment.parse(source) if isinstance(source, str) else source
             self._template = environment.from_string(Bounding().visit(tree))
+            # jinja's ChainMap is walked through twice with each text
+            self._template.globals = dict(self._template.globals)
         except CANNOT_COMPILE as error:
             raise ComposeError([syntax_problem(error, self.origins, file)]) from error
 

@@ -93,8 +93,12 @@ def _get(row: object, name: str) -> Any:  # noqa: ANN401 - columns have any type
 
 
 def _present(row: object, names: tuple[str, ...]) -> dict[str, Any]:
-    found = {name: _plain(_get(row, name)) for name in names}
-    return {name: value for name, value in found.items() if value not in (None, "")}
+    if isinstance(row, Mapping):
+        values = [row.get(name) for name in names]
+    else:
+        values = [getattr(row, name, None) for name in names]
+    found = zip(names, values, strict=True)
+    return {name: plain for name, value in found if value is not None and (plain := _plain(value)) != ""}
 
 
 def _attributes(row: object) -> dict[str, Any]:

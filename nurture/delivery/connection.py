@@ -18,6 +18,9 @@ from nurture.address import clean_text
 from nurture.delivery.replies import Reply, parse_reply
 
 _UNSAFE_IN_PATH = re.compile(r"[\x00-\x20\x7f-\x9f<>\u2028\u2029]")
+# patterns that begin with one plain octet are found faster than `replace` finds two
+_BARE_LINE_FEED = re.compile(rb"\n(?<!\r\n)")
+_LEADING_DOT = re.compile(rb"\n\.")
 _ANSWER_LIMIT = 32_768  # octets of one answer; more is no answer but an attack
 
 
@@ -197,13 +200,11 @@ def _xtext(text: bytes) -> bytes:
 
 def wire_body(raw: bytes) -> bytes:
     """A message as it follows 354: CRLF only, leading dots doubled, the final dot (RFC 5321 2.3.8, 4.5.2)."""
-    # counts and plain replaces: a regular expression takes many times as long over a mail with images
-    ends = raw.count(b"\r\n")
-    if raw.count(b"\n") == ends == raw.count(b"\r"):
+    if raw.count(b"\n") == raw.count(b"\r") and not _BARE_LINE_FEED.search(raw):
         lines = raw
     else:
         lines = raw.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
     if not lines.endswith(b"\r\n"):
         lines += b"\r\n"
-    stuffed = lines.replace(b"\r\n.", b"\r\n..")
+    stuffed = _LEADING_DOT.sub(b"\n..", lines)
     return b"%b%b.\r\n" % (b"." if stuffed.startswith(b".") else b"", stuffed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from nurture.planning.occurrences import instant_of
@@ -108,13 +109,21 @@ def _spans(
     until = last.astimezone(zone).date()
     while day <= until:
         if day not in holidays:
-            for minutes in window.on(day.weekday()):
-                start, end = max(minutes[0], MORNING), min(minutes[1], EVENING)
-                if start < end:
-                    span = instant_of(_wall(day, start), zone), instant_of(_wall(day, end), zone)
-                    if span[0] < span[1]:  # a day that the zone left out is an empty span
-                        yield span
+            yield from _spans_of(day, window.on(day.weekday()), zone)
         day += timedelta(days=1)
+
+
+# asked for each mail, and the mails of a day share a few zones
+@lru_cache(maxsize=1024)
+def _spans_of(day: date, opening: tuple[tuple[int, int], ...], zone: ZoneInfo) -> tuple[tuple[datetime, datetime], ...]:
+    found = []
+    for minutes in opening:
+        start, end = max(minutes[0], MORNING), min(minutes[1], EVENING)
+        if start < end:
+            span = instant_of(_wall(day, start), zone), instant_of(_wall(day, end), zone)
+            if span[0] < span[1]:  # a day that the zone left out is an empty span
+                found.append(span)
+    return tuple(found)
 
 
 def _wall(day: date, minutes: int) -> datetime:
