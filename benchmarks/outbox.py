@@ -28,7 +28,7 @@ _ACCOUNT = """\
 def plan_clinic(folder: Path, people: int) -> None:
     """A clinic in ``folder`` that is live, with so many people, four of five of whom are meant by a queued edition.
 
-    It is the sample clinic without its pictures: its newsletter has 24 kB.
+    It is the sample clinic without its pictures and with one item of news: its newsletter has 24 kB of HTML.
     """
     for name in _FILES:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
@@ -36,6 +36,8 @@ def plan_clinic(folder: Path, people: int) -> None:
         copy(ROOT / name, folder / name)
     for path in (folder / "nurture.yaml", *(folder / "news").glob("*.md")):
         path.write_text(re.sub(r"(?m)^ *(logo|image|alt|image_alt):.*\n", "", path.read_text(encoding="utf-8")))
+    campaign = folder / "campaigns" / f"{CAMPAIGN}.yaml"
+    campaign.write_text(campaign.read_text(encoding="utf-8").replace("max: 3", "max: 1"), encoding="utf-8")
     store = fill(folder, people)
     with store.write() as connection:
         meta.set_mode(connection, Mode.LIVE, AT)

@@ -12,7 +12,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
@@ -50,11 +50,35 @@ class Step(Protocol[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """Work that waits; ``reading`` gets a snapshot of its own."""
+    """Work that waits; ``reading`` gets a snapshot of its own. ``loop``: where ``done`` is awaited, if it is."""
 
     work: Work[Any] | Step[Any]
-    done: Future[Any]
+    done: asyncio.Future[Any] | Future[Any]
+    loop: asyncio.AbstractEventLoop | None = None
     reading: bool = False
+
+    def may_run(self) -> bool:
+        """False if whoever waited has given up; after this, giving up does not undo it."""
+        return self.done.set_running_or_notify_cancel() if isinstance(self.done, Future) else not self.done.cancelled()
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What came of a piece of work: its result or its error."""
+
+    entry: _Entry
+    result: Any = None
+    error: BaseException | None = None
+
+    def tell(self) -> None:
+        """In the thread that waits."""
+        done = self.entry.done
+        if done.cancelled():
+            return
+        if self.error is not None:
+            done.set_exception(self.error)
+        else:
+            done.set_result(self.result)
 
 
 class Ledger:
@@ -86,11 +110,11 @@ class Ledger:
 
     def submit(self, work: Work[T] | Step[T]) -> asyncio.Future[T]:
         """The same without waiting; what is submitted first is written first, or together."""
-        return asyncio.wrap_future(self._submit(work))
+        return self._submit(work)
 
     async def read(self, work: Work[T]) -> T:
         """Run ``work`` in one snapshot."""
-        result: T = await asyncio.wrap_future(self._submit(work, reading=True))
+        result: T = await self._submit(work, reading=True)
         return result
 
     async def write_answer(
@@ -136,18 +160,20 @@ class Ledger:
 
     def write_now(self, work: Work[T] | Step[T]) -> T:
         """The same without asyncio: on the way out, after everything that was handed in before."""
-        result: T = self._submit(work).result()
-        return result
+        done: Future[T] = Future()
+        self._waiting.put(_Entry(work, done))
+        return done.result()
 
     def close(self) -> None:
         """Wait for what is under way and end the thread."""
         self._waiting.put(None)
         self._thread.join()
 
-    def _submit(self, work: Work[T] | Step[T], *, reading: bool = False) -> Future[T]:
-        entry = _Entry(work, Future(), reading)
-        self._waiting.put(entry)
-        return entry.done
+    def _submit(self, work: Work[T] | Step[T], *, reading: bool = False) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+        self._waiting.put(_Entry(work, done, loop, reading))
+        return done
 
     def _run(self) -> None:
         open_for_work = True
@@ -159,11 +185,10 @@ class Ledger:
                 except Empty:
                     break
             open_for_work = None not in entries
-            # who was canceled meanwhile is left out; from here on nobody can cancel
-            going = [entry for entry in entries if entry and entry.done.set_running_or_notify_cancel()]
+            going = [entry for entry in entries if entry and entry.may_run()]
             for entry in going:
                 if entry.reading:
-                    _run_alone(entry, self._store.read())
+                    _hand_out([_alone(entry, self._store.read())])
             self._write_group([entry for entry in going if not entry.reading])
 
     def _write_group(self, entries: list[_Entry]) -> None:
@@ -174,21 +199,37 @@ class Ledger:
             except Exception as error:  # noqa: BLE001 - each tells its own error below
                 log.debug("a group of %d fell apart: %s", len(entries), type(error).__name__)
             else:
-                for entry, result in zip(entries, results, strict=True):
-                    entry.done.set_result(result)
+                _hand_out([_Outcome(entry, result) for entry, result in zip(entries, results, strict=True)])
                 return
         for entry in entries:
-            _run_alone(entry, self._store.write())
+            _hand_out([_alone(entry, self._store.write())])
 
 
-def _run_alone(entry: _Entry, transaction: AbstractContextManager[Connection]) -> None:
+def _alone(entry: _Entry, transaction: AbstractContextManager[Connection]) -> _Outcome:
     try:
         with transaction as connection:
             result = entry.work(connection) if callable(entry.work) else entry.work.write(connection)
     except BaseException as error:  # noqa: BLE001 - handed to who waits for it
-        entry.done.set_exception(error)
-    else:
-        entry.done.set_result(result)
+        return _Outcome(entry, error=error)
+    return _Outcome(entry, result)
+
+
+def _hand_out(outcomes: list[_Outcome]) -> None:
+    """Wake who waits: each loop once for a whole group, because each waking costs as much as a small query."""
+    loops: dict[asyncio.AbstractEventLoop | None, list[_Outcome]] = {}
+    for outcome in outcomes:
+        loops.setdefault(outcome.entry.loop, []).append(outcome)
+    for loop, its in loops.items():
+        if loop is None:
+            _tell(its)
+        else:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_tell, its)
+
+
+def _tell(outcomes: list[_Outcome]) -> None:
+    for outcome in outcomes:
+        outcome.tell()
 
 
 def _together(connection: Connection, works: Sequence[Work[object] | Step[object]]) -> list[object]:
