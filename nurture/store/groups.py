@@ -46,7 +46,11 @@ class Marking:
     values: Mapping[str, Any]
 
 
-_CLAIMS = sa.tuple_(delivery.c.id, delivery.c.claim).in_(sa.bindparam("claims", expanding=True))
+# the pairs alone would make SQLite walk through the whole table
+_CLAIMS = sa.and_(
+    delivery.c.id.in_(sa.bindparam("ids", expanding=True)),
+    sa.tuple_(delivery.c.id, delivery.c.claim).in_(sa.bindparam("claims", expanding=True)),
+)
 _IN_HAND = sa.and_(
     _CLAIMS,
     delivery.c.owner == sa.bindparam("by"),
@@ -101,13 +105,16 @@ def _mark(today: date) -> sa.Update:
 T = TypeVar("T")
 
 
-def _claims(claimed: Sequence[ClaimedDelivery]) -> list[tuple[int, int]]:
-    return _padded([(each.id, each.claim) for each in claimed])
+def _claims(claimed: Sequence[ClaimedDelivery]) -> dict[str, list[Any]]:
+    """The parameters of `_CLAIMS`."""
+    padded = _padded(claimed)
+    return {"ids": [each.id for each in padded], "claims": [(each.id, each.claim) for each in padded]}
 
 
-def _padded(values: list[T]) -> list[T]:
+def _padded(values: Sequence[T]) -> list[T]:
     """Filled up with its last one to a power of two: the database keeps few texts of a statement ready, not 256."""
-    return values + values[-1:] * ((1 << (len(values) - 1).bit_length()) - len(values))
+    missing = (1 << (len(values) - 1).bit_length()) - len(values)
+    return [*values, *[values[-1]] * missing]
 
 
 def paused(connection: sa.Connection) -> frozenset[str]:
@@ -132,7 +139,7 @@ def begin(
     going = [each for each in wanted if not paused & {"*", each.claimed.campaign}]
     open_ids = set()
     if going:
-        asked = {"claims": _claims([each.claimed for each in going]), "by": owner}
+        asked = {**_claims([each.claimed for each in going]), "by": owner}
         open_ids = set(connection.execute(_may_begin(today), asked).scalars())
     begun: dict[int, Attempt | Refusal] = {
         each.claimed.id: _refuse(connection, each.claimed, paused, owner=owner, now=now, today=today)
@@ -209,7 +216,7 @@ def mark(
     going = [each.claimed for each in wanted if not paused & {"*", each.claimed.campaign}]
     marked: set[int] = set()
     if going:
-        asked = {"claims": _claims(going), "by": owner, "at": now}
+        asked = {**_claims(going), "by": owner, "at": now}
         marked = set(connection.execute(_mark(today), asked).scalars())
         if len(marked) < len(going):
             marked |= set(connection.execute(_MARKED, asked).scalars())
@@ -236,7 +243,7 @@ def settle_sent(
     connection: sa.Connection, ended: Sequence[tuple[ClaimedDelivery, Attempt, AttemptEnd]], *, now: datetime
 ) -> set[int]:
     """Settle tries that were answered with a yes; the ids of those that were in hand until now."""
-    asked = {"claims": _claims([claimed for claimed, _, _ in ended]), "at": now}
+    asked = {**_claims([claimed for claimed, _, _ in ended]), "at": now}
     sent = {row.id: DeliveryKey(*row) for row in connection.execute(_SENT, asked)}
     ours = [(claimed, tried, end) for claimed, tried, end in ended if claimed.id in sent]
     if not ours:
