@@ -316,7 +316,7 @@ class Line:
             settlement = self._settlement(transaction, ending)
             try:
                 state = self._shift.ledger.write_now(settlement.write)
-            except StoreError as error:
+            except Exception as error:  # noqa: BLE001 - the others are still to be written; `run` raises what failed first
                 log.error("delivery %s could not be settled while stopping: %s", transaction.claimed.id, error)
                 if transaction in known:
                     self._shift.ledger.keep(settlement.kept())

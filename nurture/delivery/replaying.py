@@ -10,6 +10,7 @@ from nurture.delivery.kept import KeptAnswer
 from nurture.delivery.ledger import Ledger
 from nurture.delivery.settling import Settlement
 from nurture.delivery.transaction import Ending
+from nurture.errors import NurtureError
 from nurture.store import attempts, unsettled
 from nurture.store.attempts import AttemptEnd
 from nurture.store.engine import Connection
@@ -26,26 +27,37 @@ class Replay:
         self._journal = journal
         self._owner = owner
         self._told: set[Path] = set()
+        self._broken: set[int] = set()  # attempts whose answer only fails
 
     async def run(self) -> None:
         """Replay all. Raises `StoreError` if the database does not take them yet; nothing is lost by that."""
         for answer in list(self._journal.kept.values()):
-            await self._settle(self._owner, answer)
-            self._journal.clear(answer.attempt_id)
+            if await self._settle(self._owner, answer):
+                self._journal.clear(answer.attempt_id)
         for left in find_left(self._journal.path.parent, but=self._journal.path):
             done = False
             try:
                 found = left.read()
-                for answer in found.answers:
-                    await self._settle(left.owner, answer)
+                settled = [await self._settle(left.owner, answer) for answer in found.answers]
                 self._tell(left.path, spoiled=found.spoiled, foreign=found.foreign)
-                done = not found.foreign
+                done = all(settled) and not found.foreign
             finally:
                 left.close(done=done)
 
-    async def _settle(self, owner: str, answer: KeptAnswer) -> None:
-        if await self._ledger.write(lambda connection: settle_kept(connection, owner, answer)):
+    async def _settle(self, owner: str, answer: KeptAnswer) -> bool:
+        """False: a bug keeps this one out. It stays in the journal; the others, and all mail, go on."""
+        try:
+            changed = await self._ledger.write(lambda connection: settle_kept(connection, owner, answer))
+        except NurtureError:
+            raise
+        except Exception:
+            if answer.attempt_id not in self._broken:
+                log.exception("the answer to delivery %d cannot be written; its mail is uncertain", answer.delivery_id)
+            self._broken.add(answer.attempt_id)
+            return False
+        if changed:
             log.warning("the answer to delivery %d was in the journal and is written now", answer.delivery_id)
+        return True
 
     def _tell(self, path: Path, *, spoiled: int, foreign: int) -> None:
         if path in self._told or not (spoiled or foreign):

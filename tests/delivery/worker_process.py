@@ -11,7 +11,7 @@ import os
 import signal
 import threading
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -37,6 +37,7 @@ class Orders:
     root: Path
     now: datetime = NOW
     grace: float = 30
+    busy: float = 10  # seconds that it waits for a locked database
     kill: KillPoint | None = None
     nth: int = 1
     patient: bool = False
@@ -92,7 +93,7 @@ def _run(orders: Orders, pipe: Connection) -> None:
 
 async def _work(orders: Orders, pipe: Connection) -> None:
     workspace = load_workspace(orders.root)
-    store = open_store(orders.database_url, root=orders.root)
+    store = open_store(orders.database_url, root=orders.root, busy_timeout=timedelta(seconds=orders.busy))
     timeouts = Timeouts(greeting=20, command=20, data=20, body=20, quit=1)
     worker = Worker(store, lambda: workspace, DrivenClock(orders.now), sandbox=None, timeouts=timeouts)
     if orders.kill is not None:
