@@ -57,7 +57,8 @@ async def kill_with_answers_in_the_journal(
     server.on("BODY", Step("250 2.0.0 ok"))
     server.on("BODY", Step("250 2.0.0 ok", during=lambda: (both.wait(PATIENCE), break_once()), wait=broken))
     server.on("BODY", Step("250 2.0.0 ok", during=lambda: both.wait(PATIENCE), wait=broken))
-    process = WorkerProcess(Orders(url, office.root))
+    # it waits longer for the database than we do for the journal
+    process = WorkerProcess(Orders(url, office.root, busy=3 * PATIENCE))
     try:
         process.go()
         until(lambda: kept_answers(office) == 2, "the answers never came into the journal")

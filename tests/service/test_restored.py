@@ -91,6 +91,10 @@ class Machine:
         with opened(root or self.clinic) as store, store.read() as connection:
             return list(connection.execute(sa.text("SELECT state FROM delivery ORDER BY id")).scalars())
 
+    def editions(self) -> list[str]:
+        with opened(self.clinic) as store, store.read() as connection:
+            return list(connection.execute(sa.text("SELECT occurrence FROM edition ORDER BY id")).scalars())
+
 
 def opened(root: Path) -> closing[Store]:
     return closing(open_store("sqlite:///data/nurture.db", root=root))
@@ -118,6 +122,7 @@ def test_a_restored_backup_sends_nothing_until_it_is_confirmed_and_then_nothing_
     assert status.returncode == 1
     assert status.stdout.startswith("! the database ends at Tue Dec 03 10:00, but mails were sent until Tue Dec 03")
     assert "10:30: it is an older copy" in said(status)
+    editions = machine.editions()
     for words in (["run", "--no-inbox"], ["send", "partner-news", "--yes"]):
         refused = machine.nurture(*words)
         assert refused.returncode == 2
@@ -127,6 +132,7 @@ def test_a_restored_backup_sends_nothing_until_it_is_confirmed_and_then_nothing_
     for words in (["log"], ["accounts"], ["why", "person5@clinic-partner.example", "partner-news"], ["plan"]):
         assert machine.nurture(*words).returncode == 0, words
     assert machine.states() == ["sent"] * 2 + ["queued"] * 4
+    assert machine.editions() == editions, "nothing was planned either"
     assert len(machine.server.mails) == 4
 
     asked = machine.nurture("db", "confirm-restored")
@@ -189,8 +195,7 @@ def test_an_edition_that_was_due_in_the_lost_time_is_not_made_again(
         if plan:
             with open_house(machine.clinic, clock=DrivenClock(now)) as house:
                 plan_due(house.store, house.workspace, now=now, snapshot=house.snapshot)
-        with opened(machine.clinic) as store, store.read() as connection:
-            return list(connection.execute(sa.text("SELECT occurrence FROM edition ORDER BY id")).scalars())
+        return machine.editions()
 
     assert machine.nurture("db", "confirm-restored", *how, "--yes").returncode == 0
     before = editions(plan=False)
@@ -209,6 +214,20 @@ def test_a_copied_folder_is_refused_while_the_original_is_there_and_only_one_goe
     assert machine.nurture("run", "--no-inbox").returncode == 2, "now the original is the older one"
     assert "older copy" in said(machine.nurture("status"))
     assert len(machine.server.mails) == 2
+
+
+async def test_a_backup_of_a_worker_at_work_is_older_than_what_the_worker_ended_with(machine: Machine) -> None:
+    machine.make()
+    with open_house(machine.clinic, clock=DrivenClock(SENDING)) as house:
+        async with open_worker(house) as worker:
+            await worker.deliver_due(limit=1)
+            machine.back_up()
+            await worker.deliver_due(limit=1)
+    machine.put_back()
+    with opened(machine.clinic) as store:
+        found = look(store)
+    assert found is not None
+    assert found.doubt == "behind"
 
 
 def test_a_folder_that_was_moved_on_the_same_machine_goes_on(machine: Machine) -> None:
