@@ -157,7 +157,7 @@ def _print_sent(done: Sent) -> None:
         for sender in done.stopped:
             say(f"! sender {sender.sender}: {sender.reason}", style="red")
         for slow in done.slowed:
-            say(f"{slow.waiting} of all that is due wait: {slow.subject}: {slow.words}", style="yellow")
+            say(f"Due, but waiting: {slow.waiting} of {slow.subject}: {slow.words}.", style="yellow")
         if found.waiting:
             say("Keep `nurture run` running, so that they leave.")
 

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
+from nurture.clock import monotonic
 from nurture.composing.dkim import Signer
 from nurture.delivery.connection import BrokenConnectionError, SmtpConnection
 from nurture.delivery.dialing import DialError, dial
@@ -42,19 +45,72 @@ class _Writing:
     written: asyncio.Future[DeliveryState]
 
 
+@dataclass
+class Post:
+    """What the lines of one sender share."""
+
+    sender: str
+    route: Route
+    signer: Signer
+    stock: Stock
+    lines: list[Line] = field(default_factory=list)
+
+    def connected(self) -> int:
+        """How many lines have a session with the mail server."""
+        return sum(line.is_connected for line in self.lines)
+
+    def crowd(self, now: datetime) -> None:
+        """The mail server takes no more connections than it has."""
+        self.stock.traffic.crowd(self.connected(), now)
+
+
 class Line:
     """Delivers what is due for one sender until nothing is left, the sender stops, or the worker does."""
 
-    def __init__(self, shift: Shift, sender: str, route: Route, signer: Signer, stock: Stock) -> None:
+    def __init__(self, shift: Shift, post: Post, number: int) -> None:
         self._shift = shift
-        self._sender = sender
-        self._route = route
-        self._supply = Supply(shift, sender, signer, stock)
+        self.post = post
+        self._dismissed = False
+        self._sender = post.sender
+        self._route = post.route
+        self._stock = post.stock
+        self._supply = Supply(shift, post.sender, post.signer, post.stock, line=number)
         self._connection: SmtpConnection | None = None
         self._begun: list[Transaction] = []  # tries that were begun and are not settled, the oldest first
         self._out: Transaction | None = None  # its body is out, its answer not read
         self._writing: _Writing | None = None  # its answer is read, and on its way into the database
         self._seen: _Writing | None = None  # what was on its way when `keep_late_answer` last looked
+        self._ahead: Composed | None = None  # composed, not begun
+        self._let_go: Transaction | None = None  # begun, and given to others while this line waited
+        self._waits: tuple[Transaction, float] | None = None  # for an answer to it, since (monotonic)
+
+    @property
+    def is_connected(self) -> bool:
+        """It has a session with the mail server."""
+        return self._connection is not None and self._connection.is_open
+
+    def waits_for(self) -> tuple[str, float] | None:
+        """The provider of the mail whose answer is awaited now, and for how many seconds."""
+        if self._waits is None:
+            return None
+        transaction, since = self._waits
+        return self._stock.providers.of(transaction.claimed.address), transaction.waited + monotonic() - since
+
+    async def unburden(self) -> None:
+        """It waits long: what else it has in its hands goes to the other lines. Raises `StoreError`."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            self._stock.put_back(ahead.taken)
+        waiting = self._waits[0] if self._waits else None
+        for transaction in self._begun:
+            if transaction is not waiting and transaction.phase is not AttemptPhase.BODY:
+                self._let_go = transaction
+                self._forget(transaction)
+                ending = transaction.given_up("another mail over this connection got no answer for long")
+                # if this fails, its row is found in this worker's name and goes back before the next round
+                await self._shift.ledger.write(self._settlement(transaction, ending))
+                self._stock.requeued()
+                return
 
     @property
     def awaits_answer(self) -> bool:
@@ -86,19 +142,23 @@ class Line:
 
     async def _deliver(self, current: Transaction) -> Transaction | None:
         """Bring a begun mail to its body's last byte; the one that comes next, begun."""
-        following = await self._supply.next_ahead()
+        self._ahead = await self._supply.next_ahead()
         await self._read_answer(current)
+        if current is self._let_go:
+            self._hang_up()  # its envelope is on the wire
+            return await self._next()
         if not current.offered:
             await self._write_answer()
         if not self._shift.may_go_on(self._sender):
-            await self._put_off(current, following)
+            await self._put_off(current)
             return None
         ending = await self._envelope(current)
         if ending is not None:
-            return await self._after_refusal(current, ending, following)
+            return await self._after_refusal(current, ending)
         if not self._shift.may_go_on(self._sender):
-            await self._put_off(current, following)
+            await self._put_off(current)
             return None
+        following, self._ahead = self._ahead, None
         marking = self._submit(mark=current, begin=following)
         try:
             in_time = await self._write_answer()
@@ -117,7 +177,7 @@ class Line:
             self._hang_up()
             words = "the worker stopped" if in_time else "the answer to the mail before waited for the database"
             await self._settle(current, current.given_up(words))
-        elif not self._is_connected():
+        elif not self.is_connected:
             words = "the server closed the connection before the body"
             await self._settle(current, broken(AttemptPhase.DATA, words))
         else:
@@ -139,11 +199,23 @@ class Line:
         """The next mail that may begin; the answer to the last one is read and written first."""
         await self._read_answer()
         await self._write_answer()
-        while self._shift.may_go_on(self._sender) and (composed := await self._supply.next()) is not None:
+        while (composed := await self._taken()) is not None:
             begun = self._begin(composed, await self._submit(begin=composed))
             if begun is not None:
                 return begun
         return None
+
+    async def _taken(self) -> Composed | None:
+        """What is at hand already, or the next from the stock."""
+        ahead, self._ahead = self._ahead, None
+        if self._dismissed or not self._shift.may_go_on(self._sender):
+            if ahead is not None:
+                await self._supply.give_back(ahead.claimed)
+            return None
+        if ahead is not None and self._stock.is_put_off(ahead.taken.provider):
+            await self._supply.give_back(ahead.claimed)
+            ahead = None
+        return ahead or await self._supply.next()
 
     async def _read_answer(self, current: Transaction | None = None) -> None:
         """The answer to the body that is out; it is on its way into the database when this returns."""
@@ -151,7 +223,8 @@ class Line:
             return
         assert self._connection is not None
         out = self._out
-        ending = await out.answered(self._connection)
+        with self._waiting(out):
+            ending = await out.answered(self._connection)
         if ending.end.outcome is AttemptOutcome.UNCERTAIN and current is not None and current.offered:
             self._shift.lost_step(self._sender)
         if ending.end.outcome is AttemptOutcome.STOPPED:
@@ -193,7 +266,8 @@ class Line:
             fresh = connection.carried == 0
             at_once = connection.pipelines and self._pipelining() is not Pipelining.OFF
             try:
-                ending = await current.accept(connection, at_once=at_once)
+                with self._waiting(current):
+                    ending = await current.accept(connection, at_once=at_once)
             except BrokenConnectionError as error:
                 ending = broken(current.phase, str(error))
             if ending is None or fresh or connection.is_open or not _is_stale(ending):
@@ -209,17 +283,20 @@ class Line:
             self._connection = await dial(self._route, self._shift.timeouts)
         return self._connection
 
-    async def _after_refusal(
-        self, current: Transaction, ending: Ending, following: Composed | None
-    ) -> Transaction | None:
+    @contextmanager
+    def _waiting(self, transaction: Transaction) -> Iterator[None]:
+        since = monotonic()
+        self._waits = transaction, since
+        try:
+            yield
+        finally:
+            self._waits = None
+            transaction.waited += monotonic() - since
+
+    async def _after_refusal(self, current: Transaction, ending: Ending) -> Transaction | None:
         await self._write_answer()
         await self._settle(current, ending)
-        if following is None:
-            return await self._next()
-        if not self._shift.may_go_on(self._sender):
-            await self._supply.give_back(following.claimed)
-            return None
-        return self._begin(following, await self._submit(begin=following)) or await self._next()
+        return await self._next()
 
     async def _after_failure(self, current: Transaction, following: Composed | None, words: str) -> None:
         """The database failed at the mark: nothing of the body has left, also if its COMMIT did arrive."""
@@ -228,14 +305,15 @@ class Line:
         if following is not None:
             await self._supply.give_back(following.claimed)
 
-    async def _put_off(self, current: Transaction, following: Composed | None) -> None:
+    async def _put_off(self, current: Transaction) -> None:
         """The worker stops, or must not send: what was begun goes back."""
         self._hang_up()
         await self._write_answer()
         self._forget(current)
         await self._supply.give_back(current.claimed)
-        if following is not None:
-            await self._supply.give_back(following.claimed)
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            await self._supply.give_back(ahead.claimed)
 
     def _pipelining(self) -> Pipelining:
         return Pipelining.OFF if self._shift.in_lockstep(self._sender) else self._route.pipelining
@@ -244,9 +322,6 @@ class Line:
         """Whether it has carried as many mails as the clinic allows."""
         most = self._route.messages_per_connection
         return most is not None and connection.carried + under_way >= most
-
-    def _is_connected(self) -> bool:
-        return self._connection is not None and self._connection.is_open
 
     def _hang_up(self) -> None:
         if self._connection is not None:
@@ -277,6 +352,7 @@ class Line:
             return None
         if not isinstance(written.begun, Attempt):
             assert written.begun is not None
+            self._stock.left(composed.claimed.id)
             self._shift.count(written.begun.state)
             return None
         assert composed.person is not None, "the gate is shut for a contact without an address"
@@ -289,6 +365,11 @@ class Line:
     async def _settle(self, transaction: Transaction, ending: Ending) -> None:
         """Write how a try ended, however long the database takes."""
         if ending.end.outcome is AttemptOutcome.STOPPED:
+            unanswered = ending.end.phase is AttemptPhase.CONNECT and ending.verdict is Verdict.RETRY
+            if unanswered and self.post.connected():
+                await self._leave(transaction)
+                return
+            self._stock.answered(transaction, ending)
             await self._stop(transaction, ending)
             self._forget(transaction)
             return
@@ -298,6 +379,7 @@ class Line:
 
     def _count(self, transaction: Transaction, ending: Ending, state: DeliveryState) -> None:
         self._forget(transaction)
+        self._stock.answered(transaction, ending)
         self._shift.retried += state is DeliveryState.QUEUED and ending.end.outcome is AttemptOutcome.RETRY
         self._shift.count(state)
 
@@ -307,6 +389,7 @@ class Line:
 
     def _forget(self, transaction: Transaction) -> None:
         self._begun.remove(transaction)
+        self._stock.left(transaction.claimed.id)
 
     def _write_at_once(self) -> None:
         """On the way out. If that fails, recovery finds the marks (or none) and knows enough."""
@@ -324,6 +407,14 @@ class Line:
                 self._shift.ledger.written(transaction.attempt.id)
                 self._shift.count(state)
 
+    async def _leave(self, transaction: Transaction) -> None:
+        """The mail server works, but takes no more connections at once: the other lines go on without this one."""
+        self._dismissed = True
+        self.post.crowd(self._shift.clock.now())
+        self._forget(transaction)
+        await self._supply.give_back(transaction.claimed)
+        self._stock.requeued()
+
     async def _stop(self, transaction: Transaction, ending: Ending) -> None:
         """The server refuses us, or cannot be reached: no more dialing for a while, and nobody is blamed."""
         shift, sender = self._shift, self._sender
@@ -335,7 +426,7 @@ class Line:
 
         if sender not in shift.stopped:
             # set before the first await: two lines that fail together stop once
-            words = _stop_words(self._route.server, ending.end, recipient=transaction.message.envelope_to)
+            words = _stop_words(self._route.server, ending.end)
             stop = SenderStop(shift.mode, sender, words, outage=ending.verdict is Verdict.RETRY, now=shift.clock.now())
             shift.stopped[sender] = StoppedSender(sender, stop.now, 0, words)
             shift.stopped[sender] = await shift.ledger.write_answer(stop.write, kept)
@@ -363,10 +454,8 @@ def _is_stale(ending: Ending) -> bool:
     return ending.end.phase in (AttemptPhase.MAIL, AttemptPhase.RCPT) and ending.end.code in (None, 421)
 
 
-def _stop_words(server: str, end: AttemptEnd, *, recipient: str) -> str:
-    """Without the recipient, whom servers like to name: an alert outlives the person's erasure."""
+def _stop_words(server: str, end: AttemptEnd) -> str:
     if end.phase is AttemptPhase.CONNECT:
         return end.answer or f"{server} cannot be used"
     said = " ".join(filter(None, (str(end.code or ""), end.enhanced, end.answer)))
-    said = re.sub(re.escape(recipient), "the recipient", said, flags=re.IGNORECASE)
     return f"{server} refuses our mail: {said}"

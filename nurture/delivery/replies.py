@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -18,6 +19,13 @@ from nurture.vocabulary import AttemptPhase, Verdict
 
 _ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})\b[ :]*")
 _WITHOUT_CONNECT = tuple(phase for phase in AttemptPhase if phase is not AttemptPhase.CONNECT)
+
+
+class Slows(StrEnum):
+    """What an answer asks to be sent to more slowly."""
+
+    SENDER = "sender"  # all that goes over this mail account
+    PROVIDER = "provider"  # only the recipient's provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,7 @@ class Rule:
     code: re.Pattern[str]
     enhanced: re.Pattern[str] | None
     words: re.Pattern[str] | None
+    slows: Slows | None
     source: str
 
     def fits(self, phase: AttemptPhase, reply: Reply) -> bool:
@@ -84,6 +93,7 @@ def _rule(entry: dict[str, Any], words: dict[str, re.Pattern[str]]) -> Rule:
         code=re.compile(entry["code"]),
         enhanced=re.compile(entry["enhanced"]) if "enhanced" in entry else None,
         words=words[entry["words"]] if "words" in entry else None,
+        slows=Slows(entry["slows"]) if "slows" in entry else None,
         source=entry["source"],
     )
 
@@ -103,3 +113,9 @@ def judge(phase: AttemptPhase, code: int, enhanced: str | None, text: str) -> Ve
     """
     rule = deciding_rule(phase, Reply(code, enhanced, text))
     return rule.verdict if rule else Verdict.RETRY
+
+
+def slowed_by(phase: AttemptPhase, code: int, enhanced: str | None, text: str) -> Slows | None:
+    """What an answer asks to slow down; None: it says nothing about speed."""
+    rule = deciding_rule(phase, Reply(code, enhanced, text))
+    return rule.slows if rule else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nurture.composing.dkim import Signer
+from nurture.delivery.claiming import Taken
 from nurture.delivery.messages import OutgoingMessage
 from nurture.delivery.opening import opens
 from nurture.delivery.shift import Shift
@@ -21,15 +22,25 @@ from nurture.vocabulary import DeliveryState
 class Composed:
     """A claimed delivery and its mail; no mail for a contact who is gone: the gate will say so."""
 
-    claimed: ClaimedDelivery
-    person: PersonRow | None
+    taken: Taken
     message: OutgoingMessage | None
+
+    @property
+    def claimed(self) -> ClaimedDelivery:
+        """The delivery."""
+        return self.taken.claimed
+
+    @property
+    def person(self) -> PersonRow | None:
+        """Who it is for."""
+        return self.taken.person
 
 
 class Supply:
     """One line's deliveries: what it gave out is the line's."""
 
-    def __init__(self, shift: Shift, sender: str, signer: Signer, stock: Stock) -> None:
+    def __init__(self, shift: Shift, sender: str, signer: Signer, stock: Stock, *, line: int) -> None:
+        self._line = line
         self._shift = shift
         self._sender = sender
         self._signer = signer
@@ -41,17 +52,17 @@ class Supply:
         ``patient``: it may wait a moment for the sender's limit.
         """
         shift = self._shift
-        while (taken := await self._stock.take(patient=patient)) is not None:
+        while (taken := await self._stock.take(self._line, patient=patient)) is not None:
             claimed, person = taken.claimed, taken.person
             if person is None or person.address is None or claimed.address is None:
-                return Composed(claimed, None, None)
+                return Composed(Taken(claimed, None, taken.provider), None)
             now = shift.clock.now()
             open_from = opens(shift.workspace, claimed.campaign, person, now)
             if open_from > now:
                 await self.give_back(claimed, open_from)
                 continue
             try:
-                return Composed(claimed, person, await self._compose(claimed, person, now))
+                return Composed(taken, await self._compose(claimed, person, now))
             except ComposeError as error:
                 await self._skip(claimed, str(error), now)
         return None
@@ -75,6 +86,7 @@ class Supply:
             lambda connection: attempts.skip_unrendered(connection, claimed, owner=shift.owner, words=words, now=now)
         )
         shift.count(DeliveryState.SKIPPED)
+        self._stock.left(claimed.id)
         self._stock.unused()
 
     async def give_back(self, claimed: ClaimedDelivery, until: datetime | None = None) -> None:
@@ -83,4 +95,5 @@ class Supply:
         await shift.ledger.write(
             lambda connection: attempts.requeue(connection, claimed, owner=shift.owner, now=now, until=until)
         )
+        self._stock.left(claimed.id)
         self._stock.unused()

@@ -36,10 +36,10 @@ class Tap:
         row, present = self._lock(connection), pacing.present(connection, now)
         if row is None and self.allowed.is_free:
             return wanted, None
-        row = row or pacing.lock_new(connection, self._full(present))
+        row = row or pacing.lock_new(connection, full_row(self.mode, self.sender, self.provider, present, self.zone))
         drawn = draw(bucket_of(row), self.allowed, wanted, now=present, zone=self.zone)
         kept = with_bucket(row, drawn.bucket)
-        if self.allowed.is_free and kept.learned is None and kept.put_off_until is None:
+        if self.allowed.is_free and kept.learned is None and not kept.put_offs:
             pacing.forget(connection, kept)
         else:
             pacing.save(connection, kept)
@@ -55,14 +55,18 @@ class Tap:
     def _lock(self, connection: Connection) -> PaceRow | None:
         return pacing.lock(connection, self.mode, self.sender, self.provider)
 
-    def _full(self, present: datetime) -> PaceRow:
-        return PaceRow(
-            self.mode, self.sender, self.provider, float("inf"), present, present.astimezone(self.zone).date()
-        )
+    def of_provider(self, provider: str, per_minute: int | None) -> Tap:
+        """The same sender's bucket at one provider."""
+        return replace(self, provider=provider, allowed=Allowance(per_minute))
 
 
 def _dry(drawn: Draw) -> Dry | None:
     return None if drawn.again_at is None else Dry(drawn.again_at, drawn.day_is_over)
+
+
+def full_row(mode: Mode, sender: str, provider: str, present: datetime, zone: ZoneInfo) -> PaceRow:
+    """A row that says nothing yet. ``zone`` is the clinic's."""
+    return PaceRow(mode, sender, provider, float("inf"), present, present.astimezone(zone).date())
 
 
 def bucket_of(row: PaceRow) -> Bucket:

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from nurture.delivery.connection import BrokenConnectionError, PathError, SmtpConnection, wire_body
 from nurture.delivery.messages import OutgoingMessage
-from nurture.delivery.replies import Reply, judge
+from nurture.delivery.replies import Reply, Slows, judge, slowed_by
 from nurture.store.attempts import Attempt, AttemptEnd, ClaimedDelivery
 from nurture.vocabulary import AttemptOutcome, AttemptPhase, Verdict
 
@@ -33,6 +33,7 @@ class Ending:
 
     end: AttemptEnd
     verdict: Verdict | None = None  # None: no answer was read, or the worker gave up
+    slows: Slows | None = None  # who shall get fewer mails for a while
 
     @property
     def words(self) -> str:
@@ -61,6 +62,7 @@ class Transaction:
         self.opens = opens
         self.phase = AttemptPhase.CONNECT
         self.offered = False
+        self.waited = 0.0  # seconds for its answers
 
     def offer(self, connection: SmtpConnection, body: bytes = b"") -> None:
         """Write ``body`` of the mail before, and right behind it the envelope (RFC 2920 3.1) if it is fit for that."""
@@ -161,9 +163,10 @@ class Transaction:
             await connection.reset()
 
     def _answered(self, phase: AttemptPhase, reply: Reply) -> Ending:
-        verdict = judge(phase, reply.code, reply.enhanced, reply.text)
+        said = reply.code, reply.enhanced, reply.text
+        verdict = judge(phase, *said)
         end = AttemptEnd(OUTCOME_OF[verdict], phase, reply.code, reply.enhanced, reply.text or None)
-        return Ending(end, verdict)
+        return Ending(end, verdict, slowed_by(phase, *said) if verdict is not Verdict.SENT else None)
 
     def _refused_here(self, words: str) -> Ending:
         return Ending(AttemptEnd(AttemptOutcome.FAILED, AttemptPhase.MAIL, answer=words), Verdict.FAIL_MESSAGE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,10 +12,11 @@ from pathlib import Path
 from nurture.clock import Clock, monotonic
 from nurture.composing.dkim import Signer
 from nurture.delivery.connection import Timeouts
+from nurture.delivery.crew import Crew
 from nurture.delivery.guard import Watermark
 from nurture.delivery.journal import SUFFIX, Journal
 from nurture.delivery.ledger import Ledger
-from nurture.delivery.line import Line
+from nurture.delivery.line import Line, Post
 from nurture.delivery.messages import EditionComposers
 from nurture.delivery.ownership import Owner, dead_owners, folder_of, forget
 from nurture.delivery.replaying import Replay
@@ -24,6 +25,7 @@ from nurture.delivery.settling import SenderStop, raise_uncertain
 from nurture.delivery.shift import Shift
 from nurture.delivery.stock import Stock
 from nurture.delivery.tokens import Dry
+from nurture.delivery.traffic import Traffic
 from nurture.errors import CopyError, SecretError, SenderError, StoreError
 from nurture.store import Store, alerts, deliveries, editions, meta, senders, workers
 from nurture.store.engine import Connection
@@ -89,6 +91,7 @@ class Worker:
         self._composers = EditionComposers()
         self._lockstep: dict[str, datetime] = {}
         self._dry: dict[str, tuple[Dry, datetime]] = {}  # and when that was noticed
+        self._traffic: dict[str, Traffic] = {}
         self._shift: Shift | None = None
         self._lines: dict[asyncio.Task[None], Line] = {}
         self._closed = False
@@ -248,50 +251,52 @@ class Worker:
             for name, (dry, noticed) in self._dry.items()
             if noticed <= now < min(dry.until, noticed + LOOK_AGAIN)
         }
+        posts = await self._posts(shift, but=set())
+        if posts and shift.mode is Mode.LIVE:
+            await self._watermark.before_sending(shift.workspace.settings.zone)
+        if self._closed or not posts:
+            return  # `close` has seen all lines already
+
+        async def more() -> dict[str, Post]:
+            return {} if self._closed else await self._posts(shift, but=posts.keys())
+
+        await self._until_lines_end(shift, Crew(shift, posts, self._lines, more))
+        for sender, post in posts.items():
+            if post.stock.dry is not None:
+                shift.limited[sender] = post.stock.dry
+                self._dry[sender] = post.stock.dry, self._clock.now()
+        await self._ledger.write(lambda connection: self._tidy(connection, shift.mode))
+
+    async def _posts(self, shift: Shift, *, but: Collection[str]) -> dict[str, Post]:
+        """The senders that have something to do and may."""
+        now = self._clock.now()
 
         def look(connection: Connection) -> list[str]:
             waiting = {
                 stopped.sender for stopped in senders.stopped(connection, shift.mode, now)
             } | shift.limited.keys()
-            return [
-                name for name in deliveries.due_senders(connection, mode=shift.mode, now=now) if name not in waiting
-            ]
+            due = deliveries.due_senders(connection, mode=shift.mode, now=now)
+            return [name for name in due if name not in waiting and name not in but]
 
-        routes = await self._routes(shift, await self._ledger.read(look))
-        if routes and shift.mode is Mode.LIVE:
-            await self._watermark.before_sending(shift.workspace.settings.zone)
-        if self._closed:
-            return  # `close` has seen all lines already
-        stocks: dict[str, Stock] = {}
-        for sender, (route, signer) in routes.items():
-            stock = stocks[sender] = Stock(shift, sender, lines=route.connections)
-            for _ in range(route.connections):
-                line = Line(shift, sender, route, signer, stock)
-                self._lines[asyncio.create_task(line.run())] = line
-        if not self._lines:
-            return
-        await self._until_lines_end(shift)
-        for sender, stock in stocks.items():
-            await stock.give_all_back()
-            if stock.dry is not None:
-                shift.limited[sender] = stock.dry
-                self._dry[sender] = stock.dry, self._clock.now()
-        await self._ledger.write(lambda connection: self._tidy(connection, shift.mode))
+        posts = {}
+        for sender, (route, signer) in (await self._routes(shift, await self._ledger.read(look))).items():
+            traffic = self._traffic.get(sender)
+            if traffic is None or traffic.connections != route.connections:
+                traffic = self._traffic[sender] = Traffic(route.connections)
+            stock = Stock(shift, sender, traffic, lines=route.connections)
+            await stock.refresh()
+            posts[sender] = Post(sender, route, signer, stock)
+        return posts
 
-    async def _until_lines_end(self, shift: Shift) -> None:
+    async def _until_lines_end(self, shift: Shift, crew: Crew) -> None:
         watching = asyncio.create_task(self._watch_for_copies(shift))
         beside = [watching, asyncio.create_task(self._keep_lease()), asyncio.create_task(self._keep_late_answers())]
         try:
-            results = await asyncio.gather(*self._lines, return_exceptions=True)
+            await crew.work()
         finally:
             for task in beside:
                 task.cancel()
             self._lines.clear()
-        for result in results:
-            if isinstance(result, BaseException) and not (
-                shift.stopping and isinstance(result, asyncio.CancelledError)
-            ):
-                raise result
         if watching.done():
             watching.result()
 

@@ -13,6 +13,7 @@ from nurture.reports.words import local
 from nurture.store import Connection, deliveries, pacing
 from nurture.store.pacing import THE_SENDER, PaceRow
 from nurture.vocabulary import Mode
+from nurture.workspace.providers import Providers
 from nurture.workspace.settings import Sender, Settings
 
 
@@ -39,14 +40,16 @@ class Slowed:
 
 def slowed(connection: Connection, settings: Settings, *, mode: Mode, now: datetime) -> tuple[Slowed, ...]:
     """Every sender and provider whose mails wait for a limit now, or that a server slowed down."""
+    providers = Providers(settings.providers)
     rows = {(row.sender, row.provider): row for row in pacing.all_rows(connection, mode)}
     for name, sender in settings.senders.items():
         if not allowance(sender.limits, settings.today(now)).is_free:
             rows.setdefault((name, THE_SENDER), _untouched(mode, name, settings, now))
     found = []
-    for (name, _), row in sorted(rows.items()):
-        for each in _reasons(row, settings.senders.get(name), settings.zone, now):
-            waiting = deliveries.due_count(connection, mode=mode, sender=name, now=now)
+    for (name, provider), row in sorted(rows.items()):
+        for each in _reasons(row, settings.senders.get(name), providers, settings.zone, now):
+            domains = providers.domains(provider) if provider else ()
+            waiting = deliveries.due_count(connection, mode=mode, sender=name, now=now, domains=domains)
             if waiting or row.learned is not None or row.put_off_until is not None:
                 found.append(replace(each, waiting=waiting))
     return tuple(found)
@@ -56,9 +59,14 @@ def _untouched(mode: Mode, sender: str, settings: Settings, now: datetime) -> Pa
     return PaceRow(mode, sender, THE_SENDER, float("inf"), now, settings.today(now))
 
 
-def _reasons(row: PaceRow, sender: Sender | None, zone: ZoneInfo, now: datetime) -> Iterator[Slowed]:
+def _reasons(
+    row: PaceRow, sender: Sender | None, providers: Providers, zone: ZoneInfo, now: datetime
+) -> Iterator[Slowed]:
     today = now.astimezone(zone).date()
-    allowed = allowance(sender.limits, today) if sender else Allowance()
+    if row.provider:
+        allowed = Allowance(providers.limits(row.provider).per_minute)
+    else:
+        allowed = allowance(sender.limits, today) if sender else Allowance()
     if row.put_off_until is not None and row.put_off_until > now:
         words = f"does not answer; the next try is at {local(row.put_off_until, zone)}{_because(row)}"
         yield Slowed(row.sender, row.provider, words, 0, row.slow_since, row.put_off_until)

@@ -27,6 +27,7 @@ from nurture.store.plans import PlannedDelivery
 from nurture.store.suppressions import SuppressionRow, suppressions_of
 from nurture.vocabulary import CONSENT_BITS, EventKind, Mode, SkipReason
 from nurture.workspace.campaign import Campaign
+from nurture.workspace.providers import Providers
 from nurture.workspace.workspace import Workspace
 
 _LOOK_AHEAD = timedelta(days=92)
@@ -147,6 +148,7 @@ class _Question:
         self.zone = workspace.settings.zone
         self.today = workspace.settings.today(now)
         self.slowed = slowed(connection, workspace.settings, mode=mode, now=now)
+        self.providers = Providers(workspace.settings.providers)
         self.paused_at = campaigns.paused_since(campaigns.paused_campaigns(connection), campaign)
 
     def person(self, person: PersonRow) -> PersonAnswer:
@@ -169,7 +171,7 @@ class _Question:
         name, due_at = str(edition.public_id), edition.due_at
         for row in store_log.page(self.connection, which, limit=1):
             history = store_log.history(self.connection, row.id)
-            held_back = what_holds_back(self.slowed, edition.sender, "")
+            held_back = what_holds_back(self.slowed, edition.sender, self.providers.of(row.address))
             words = delivery_in_words(
                 row,
                 now=self.now,

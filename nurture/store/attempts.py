@@ -60,6 +60,7 @@ class ClaimedDelivery:
     message_date: datetime | None
     not_before: datetime
     not_after: datetime
+    due_at: datetime  # not_before, or the time of its retry
     expires_at: datetime  # of the edition: its time plus `late`
     news_ids: tuple[str, ...]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -24,6 +25,7 @@ from nurture.vocabulary import (
 )
 
 UPKEEP_ROWS = 2000  # rows changed in one transaction at most
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 BY_HAND_WINDOW = timedelta(days=3)  # how long a delivery that is retried by hand may take
 
 
@@ -46,16 +48,20 @@ def _not_paused() -> sa.ColumnElement[bool]:
     return ~sa.exists().where(campaign_control.c.campaign.in_([delivery.c.campaign, "*"]))
 
 
-def _due(mode: Mode | sa.BindParameter[str], now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
-    """Rows that may be claimed; to be joined with ``edition``."""
+def _waits(mode: Mode | sa.BindParameter[str], now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
+    """Rows that may be claimed if their edition is ready."""
     return sa.and_(
         delivery.c.mode == mode,
         delivery.c.state == DeliveryState.QUEUED,
         delivery.c.next_attempt_at <= now,
-        edition.c.state == EditionState.READY,
         ~_too_late(now),
         _not_paused(),
     )
+
+
+def _due(mode: Mode, now: datetime) -> sa.ColumnElement[bool]:
+    """Rows that may be claimed; to be joined with ``edition``."""
+    return _waits(mode, now) & (edition.c.state == EditionState.READY)
 
 
 def next_due_at(connection: sa.Connection, *, mode: Mode, after: datetime) -> datetime | None:
@@ -94,11 +100,23 @@ def due_count(connection: sa.Connection, *, mode: Mode, sender: str, now: dateti
     return connection.execute(query).scalar_one()
 
 
-def _claiming() -> Transition:
+class Position(NamedTuple):
+    """A place in the queue."""
+
+    due_at: datetime
+    id: int
+
+
+def _claiming(*further: sa.ColumnElement[bool]) -> Transition:
+    # EXISTS, not a join: SQLite would begin with the editions and sort all that is due for every claim
+    its = sa.exists().where(
+        edition.c.id == delivery.c.edition_id,
+        edition.c.state == EditionState.READY,
+        edition.c.sender == sa.bindparam("for_sender"),
+    )
     chosen = (
         sa.select(delivery.c.id)
-        .join(edition, edition.c.id == delivery.c.edition_id)
-        .where(_due(sa.bindparam("for_mode"), sa.bindparam("due_at")), edition.c.sender == sa.bindparam("for_sender"))
+        .where(_waits(sa.bindparam("for_mode"), sa.bindparam("due_at")), its.correlate(delivery), *further)
         .order_by(delivery.c.next_attempt_at, delivery.c.id)
         .limit(sa.bindparam("size"))
         # SQLite leaves this out: its write lock is held already
@@ -115,6 +133,13 @@ def _claiming() -> Transition:
 
 # Asked for every few mails: building them anew would cost more than asking.
 _CLAIM = _claiming()
+_NOT_LEFT_OUT = delivery.c.domain.not_in(sa.bindparam("left_out", expanding=True))
+_BEHIND = sa.bindparam("behind", type_=delivery.c.next_attempt_at.type)
+# an edition's mails are all due in one instant; two statements, because SQLite seeks no pair (time, id)
+_CLAIM_BEHIND = (
+    _claiming(_NOT_LEFT_OUT, delivery.c.next_attempt_at == _BEHIND, delivery.c.id > sa.bindparam("behind_id")),
+    _claiming(_NOT_LEFT_OUT, delivery.c.next_attempt_at > _BEHIND),
+)
 _CLAIMED = (
     sa.select(delivery, edition.c.sender, edition.c.expires_at)
     .join(edition, edition.c.id == delivery.c.edition_id)
@@ -124,15 +149,32 @@ _CLAIMED = (
 
 
 def claim(
-    connection: sa.Connection, *, mode: Mode, sender: str, owner: str, now: datetime, limit: int
+    connection: sa.Connection,
+    *,
+    mode: Mode,
+    sender: str,
+    owner: str,
+    now: datetime,
+    limit: int,
+    but: Sequence[str] = (),
+    after: Position | None = None,
 ) -> tuple[ClaimedDelivery, ...]:
     """Take up to ``limit`` due deliveries of one sender, the longest due first.
 
     For a row that was never tried, due since means ``not_before``. Two workers
-    at once never get the same row.
+    at once never get the same row. ``but``: no addresses at these domains;
+    ``after``: only what comes behind it.
     """
     asked = {"for_mode": mode, "due_at": now, "for_sender": sender, "size": limit, "by": owner}
-    return as_claimed(connection, [row.id for row in _CLAIM.run(connection, now, asked)])
+    if not but and after is None:
+        return as_claimed(connection, [row.id for row in _CLAIM.run(connection, now, asked)])
+    behind = after or Position(_EARLIEST, 0)
+    asked |= {"left_out": list(but), "behind": behind.due_at}
+    same_time, later = _CLAIM_BEHIND
+    rows = same_time.run(connection, now, {**asked, "behind_id": behind.id}) if after else []
+    if len(rows) < limit:
+        rows += later.run(connection, now, {**asked, "size": limit - len(rows)})
+    return as_claimed(connection, [row.id for row in rows])
 
 
 def as_claimed(connection: sa.Connection, ids: list[int]) -> tuple[ClaimedDelivery, ...]:
@@ -158,6 +200,7 @@ def as_claimed(connection: sa.Connection, ids: list[int]) -> tuple[ClaimedDelive
             message_date=row.message_date,
             not_before=row.not_before,
             not_after=row.not_after,
+            due_at=row.next_attempt_at,
             expires_at=row.expires_at,
             news_ids=lists.get(row.news_list_id, ()),
         )

@@ -227,6 +227,20 @@ class SenderLimits(Model):
     )
 
 
+class Provider(Model):
+    """Mailboxes of one company, which counts our mails together."""
+
+    domains: tuple[Domain, ...] = Field(
+        (),
+        description="The domains after the @. Not needed for `google`, `microsoft`, `yahoo` and `apple`. "
+        "Any domain that stands nowhere is a provider of its own.",
+    )
+    connections: int | None = Field(
+        None, ge=1, le=50, description="So many of a sender's connections carry its mails at once."
+    )
+    per_minute: int | None = Field(None, ge=1, le=100_000, description="Mails to it in a minute, for each sender.")
+
+
 class Sender(Model):
     """A From identity with its mail account."""
 
@@ -236,7 +250,12 @@ class Sender(Model):
         None, description="Where answers go, if not to the From address; somebody must read it."
     )
     smtp: Smtp | None = Field(None, description="The account; not needed in the sandbox.")
-    connections: int = Field(2, ge=1, le=50, description="Connections kept open at once.")
+    connections: int = Field(
+        2,
+        ge=1,
+        le=50,
+        description="Connections kept open at once; while some wait for a slow provider, up to as many more.",
+    )
     limits: SenderLimits = Field(default_factory=lambda: SenderLimits(), description="How much it may send.")
     signer: Slug | None = Field(None, description="The person under `staff` who signs.")
     dkim: Annotated[tuple[Dkim, ...], BeforeValidator(_as_list)] = Field(
@@ -305,6 +324,9 @@ class Settings(Model):
     staff: dict[Slug, Person] = Field(default_factory=dict, description="People at the clinic, by a short key.")
     senders: Annotated[dict[Slug, Sender], Field(min_length=1)] = Field(
         description="From identities; the first is the default."
+    )
+    providers: dict[Slug, Provider] = Field(
+        default_factory=dict, description="Limits for mailbox providers, by a short name."
     )
     window: Window = Field(default_factory=lambda: Window(), description="When mail may leave.")
     late: Duration = Field(timedelta(days=3), description="How long after its time an edition may still leave.")

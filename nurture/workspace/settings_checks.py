@@ -10,6 +10,7 @@ from nurture.errors import Problem
 from nurture.workspace.document import Document
 from nurture.workspace.hours import EVENING, MORNING, OpeningHours
 from nurture.workspace.paths import confined_path
+from nurture.workspace.providers import KNOWN
 from nurture.workspace.settings import Feed, Sender, Settings, TlsMode
 from nurture.workspace.suggestions import did_you_mean
 
@@ -27,6 +28,7 @@ def check_settings(root: Path, settings: Settings, document: Document) -> Iterat
         yield from _sender(name, sender, settings, document)
     for name, feed in settings.feeds.items():
         yield from _feed(root, name, feed, document)
+    yield from _providers(settings, document)
     yield from check_window(settings.window.hours, document)
     if settings.database.startswith("postgresql") and urlsplit(settings.database).password:
         yield document.problem(("database",), "this address holds a password; write `env:NAME` or `file:PATH` instead")
@@ -103,6 +105,19 @@ def aligned(signing: str, own: str) -> bool:
         return shared >= 2 or first == second
     registry = len(first[-1]) == 2 and first[-2] in _REGISTRIES
     return shared >= (3 if registry else 2)
+
+
+def _providers(settings: Settings, document: Document) -> Iterator[Problem]:
+    taken: dict[str, str] = {}
+    for name, provider in settings.providers.items():
+        if not provider.domains and name not in KNOWN:
+            hint = did_you_mean(name, KNOWN) or ""
+            yield document.problem(("providers", name), f"write its `domains`; {name} is not known{hint}", at_key=True)
+        for number, domain in enumerate(provider.domains):
+            if domain in taken:
+                words = f"{domain} stands under `{taken[domain]}` already; a domain has one provider"
+                yield document.problem(("providers", name, "domains", number), words)
+            taken.setdefault(domain, name)
 
 
 def _feed(root: Path, name: str, feed: Feed, document: Document) -> Iterator[Problem]:

@@ -19,6 +19,7 @@ senders:
     connections: CONNECTIONS
     limits: LIMITS
     smtp: SMTP
+providers: PROVIDERS
 """
 CAMPAIGN = """\
 kind: newsletter

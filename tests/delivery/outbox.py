@@ -1,6 +1,6 @@
 """Editions with deliveries, built by hand: what planning would have left in the database."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -64,6 +64,20 @@ class Outbox:
                 sa.select(event.c.kind).where(event.c.delivery_id == delivery_id).order_by(event.c.id)
             )
             return list(rows.scalars())
+
+    def spread_over(self, domains: Sequence[str]) -> None:
+        """Move the people to these domains by turns."""
+        with self.store.write() as connection:
+            rows = connection.execute(
+                sa.select(delivery.c.id, delivery.c.contact_id)
+                .where(delivery.c.edition_id == self.edition_id)
+                .order_by(delivery.c.id)
+            )
+            for number, (delivery_id, contact_id) in enumerate(rows.all()):
+                domain = domains[number % len(domains)]
+                moved = {"address": f"person{number + 1}@{domain}", "domain": domain}
+                connection.execute(sa.update(delivery).where(delivery.c.id == delivery_id).values(moved))
+                connection.execute(sa.update(contact).where(contact.c.id == contact_id).values(moved))
 
 
 MakeOutbox = Callable[..., Outbox]

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from nurture.store import Store, attempts, deliveries, editions, groups
 from nurture.store.attempts import Attempt, AttemptEnd, ClaimedDelivery
+from nurture.store.deliveries import Position
 from nurture.store.gate import Refusal
 from nurture.store.groups import Beginning, Marking
 from nurture.store.schema import campaign_control, consent, contact, delivery, edition, suppression
@@ -103,6 +104,26 @@ def test_claims_take_the_longest_due_first_and_nothing_twice(make_outbox: MakeOu
     assert [row.id for row in claim(outbox.store, "worker-a", limit=2)] == [third, first]
     assert [row.id for row in claim(outbox.store, "worker-b")] == [second]
     assert claim(outbox.store, "worker-c") == ()
+
+
+@pytest.mark.parametrize("minutes", [0, 1])
+def test_a_claim_leaves_domains_out_and_goes_on_behind_a_position(make_outbox: MakeOutbox, minutes: int) -> None:
+    """Whether an edition's mails are due in one instant (the usual case) or one after the other."""
+    outbox = make_outbox(recipients=9)
+    for number, delivery_id in enumerate(outbox.delivery_ids):
+        due_at = NOW - timedelta(minutes=minutes * (9 - number))
+        outbox.set(delivery_id, domain="left.example" if number % 3 == 0 else "right.example", next_attempt_at=due_at)
+    asked = {"mode": Mode.LIVE, "sender": "clinic", "owner": "worker-a", "now": NOW}
+    with outbox.store.write() as connection:
+        first = deliveries.claim(connection, limit=2, but=["left.example", "none.example"], **asked)
+        behind = Position(first[-1].due_at, first[-1].id)
+        second = deliveries.claim(connection, limit=3, but=["left.example"], after=behind, **asked)
+        third = deliveries.claim(connection, limit=9, but=["left.example"], after=behind, **asked)
+        rest = deliveries.claim(connection, limit=2, after=behind, **asked)
+        front = deliveries.claim(connection, limit=9, **asked)
+    ids = outbox.delivery_ids
+    claimed = [[each.id for each in batch] for batch in (first, second, third, rest, front)]
+    assert claimed == [[ids[1], ids[2]], [ids[4], ids[5], ids[7]], [ids[8]], [ids[3], ids[6]], [ids[0]]]
 
 
 @pytest.mark.parametrize("campaign", ["partner-news", "*"])

@@ -209,7 +209,8 @@ async def test_a_yes_to_a_body_that_was_out_before_the_stop_does_not_end_it(
     body_is_out, stop_is_written = threading.Event(), threading.Event()
     server.on("BODY", Step("250 ok", during=body_is_out.set, wait=stop_is_written))
     server.on("MAIL", Step("250 ok"), Step("550 5.7.1 sender not allowed", wait=body_is_out))
-    outbox = office.outbox(recipients=60)  # more than one connection claims at once
+    outbox = office.outbox(recipients=60)
+    outbox.spread_over(["one.example", "two.example"])  # a provider begins with one connection
     worker = office.worker()
     delivering = asyncio.create_task(worker.deliver_due())
     while not open_alerts(office):

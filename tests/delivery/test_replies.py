@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.delivery.replies import Reply, deciding_rule, judge, parse_reply, rules
+from nurture.delivery.replies import Reply, deciding_rule, judge, parse_reply, rules, slowed_by
 from nurture.vocabulary import AttemptPhase, Verdict
 
 CASES = [
@@ -107,3 +107,25 @@ def test_before_rcpt_nothing_can_harm_an_address(reply: Reply) -> None:
     for phase in (AttemptPhase.CONNECT, AttemptPhase.MAIL):
         rule = deciding_rule(phase, reply)
         assert rule is None or rule.verdict is not Verdict.FAIL_ADDRESS
+
+
+@pytest.mark.parametrize(
+    ("phase", "answer", "slows"),
+    [
+        ("mail", "454 4.7.1 throttled", "sender"),
+        ("mail", "421 4.7.28 Gmail has detected an unusual rate of mail", "sender"),
+        ("mail", "421 4.3.2 service shutting down", "sender"),
+        ("rcpt", "450 4.2.1 The user you are trying to contact is receiving mail too quickly", "provider"),
+        ("rcpt", "451 4.7.500 Server busy. Please try again later from [192.0.2.1]", "provider"),
+        ("body", "421 4.7.0 [TSS04] Messages from 192.0.2.1 temporarily deferred due to user complaints", "sender"),
+        ("rcpt", "450 4.4.5 mail system congestion", "provider"),
+        ("rcpt", "450 4.7.1 greylisted, try again in 300 seconds", None),
+        ("rcpt", "452 4.5.3 too many recipients", None),
+        ("rcpt", "452 4.2.2 mailbox full", None),
+        ("rcpt", "550 5.1.1 no such user", None),
+        ("body", "250 2.0.0 ok, not too busy", None),
+    ],
+)
+def test_who_shall_be_slowed_down(phase: str, answer: str, slows: str | None) -> None:
+    reply = parse_reply(int(answer[:3]), answer[4:])
+    assert slowed_by(AttemptPhase(phase), reply.code, reply.enhanced, reply.text) == slows

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from tests.servers.certificates import Certificate
@@ -37,12 +37,12 @@ FRIENDLY = {
 class Step:
     """What to do with one command: wait, answer, then cut (FIN) or reset (RST) the connection.
 
-    ``answer`` may have several lines; None says nothing. ``drip`` sends it byte
+    ``answer`` may have several lines, or be made from the command; None says nothing. ``drip`` sends it byte
     by byte, with ``pace`` seconds between them. ``keep`` tells whether a body that gets no 2xx is kept all the same.
     ``during`` runs before the answer. ``when`` must stand in the command line.
     """
 
-    answer: str | bytes | None = None
+    answer: str | bytes | Callable[[str], str] | None = None
     wait: threading.Event | None = None
     drip: bool = False
     pace: float = 0
@@ -247,6 +247,8 @@ class ScriptedSmtp:
         with self._lock:
             step = self._next(command, line)
         step = step or Step(friendly or FRIENDLY[command])
+        if callable(step.answer):
+            step = replace(step, answer=step.answer(line))
         self._perform(session, step)
         return step.answer if isinstance(step.answer, str) else ""
 

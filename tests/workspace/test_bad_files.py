@@ -54,6 +54,8 @@ EDITS = [
     (SETTINGS, "example}\n", "example, limits: {per_hour: 9}}\n", ["nurture.yaml:8:70: unknown key `per_hour`"]),
     (SETTINGS, "example}\n", "example, limits: {per_day: 0}}\n", ["nurture.yaml:8:79: "]),
     (SETTINGS, "example}\n", "example, limits: {warm_up: {first_day: 5}}}\n", ["nurture.yaml:8:70: `from` is missing"]),
+    (SETTINGS, "senders:", "providers: {gogle: {per_minute: 5}}\nsenders:", ["nurture.yaml:7:13: write its `domains`; gogle is not known; did you mean `google`?"]),
+    (SETTINGS, "senders:", "providers: {google: {}, mine: {domains: [a.example]}, other: {domains: [b.example, a.example]}}\nsenders:", ["nurture.yaml:7:84: a.example stands under `mine` already"]),
     # campaigns
     (CAMPAIGN, "newsletter\ntopic", "newsleter\ntopic", ["campaigns/partner-news.yaml:1:7: `newsleter` is unknown; did you mean `newsletter`?"]),
     (CAMPAIGN, "intent: give\n", "", ["campaigns/partner-news.yaml:1:1: `intent` is missing"]),
