@@ -13,13 +13,13 @@ from collections.abc import Iterator
 
 import aiosmtplib
 
+from benchmarks.outbox import CONNECTIONS
 from nurture.delivery.connection import Timeouts, wire_body
 from nurture.delivery.dialing import dial
 from nurture.delivery.event_loop import run_async
 from nurture.delivery.routes import Route
 from nurture.workspace.settings import Pipelining, TlsMode
 
-CONNECTIONS = 16
 SENDER, RECIPIENT = "hello@riverbend.example", "person@partner.example"
 
 

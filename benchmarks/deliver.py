@@ -1,18 +1,19 @@
 """One process that delivers a clinic's queue, as `nurture run` does, and prints what that cost.
 
-``python -m benchmarks.deliver FOLDER [LIMIT]``; the answer is JSON on one line.
+``python -m benchmarks.deliver FOLDER [--limit MAILS] [--plan]``; the answer is JSON on one line.
+With ``--plan`` it plans the edition before: that counts for ``peak`` only.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import resource
-import sys
 import time
 from pathlib import Path
 
 from benchmarks.measurement import peak_mb
-from benchmarks.outbox import AT
+from benchmarks.outbox import AT, plan_edition
 from nurture.clock import DrivenClock
 from nurture.delivery.event_loop import run_async
 from nurture.delivery.worker import DeliverySummary, Worker
@@ -21,13 +22,19 @@ from nurture.service.house import open_house
 
 def main() -> None:
     """Deliver and say so; ``cpu`` and ``wall`` are in seconds, from an open house to an empty queue."""
-    limit = int(sys.argv[2]) if len(sys.argv) > 2 else None
-    with open_house(Path(sys.argv[1]), clock=DrivenClock(AT)) as house:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--limit", type=int)
+    parser.add_argument("--plan", action="store_true")
+    orders = parser.parse_args()
+    if orders.plan:
+        plan_edition(orders.folder)
+    with open_house(orders.folder, clock=DrivenClock(AT)) as house:
         worker = Worker(house.store, lambda: house.workspace, house.clock, sandbox=None)
 
         async def deliver() -> DeliverySummary:
             try:
-                return await worker.deliver_due(limit=limit)
+                return await worker.deliver_due(limit=orders.limit)
             finally:
                 await worker.close()
 

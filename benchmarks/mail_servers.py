@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.processes import ROOT
+from tests.servers.certificates import Certificate
 
 # Takes everything from this machine and throws it away, behind a queue of its own.
 _MAIN = """\
@@ -37,6 +38,11 @@ smtpd_client_connection_rate_limit = 0
 smtpd_peername_lookup = no
 maillog_file =
 """
+_TLS = """\
+smtpd_tls_security_level = may
+smtpd_tls_cert_file = {certificate}
+smtpd_tls_key_file = {key}
+"""
 _MASTER = """\
 127.0.0.1:{port} inet n - n - 100 smtpd
 cleanup unix n - n - 0 cleanup
@@ -52,6 +58,7 @@ discard unix - - n - - discard
 proxymap unix - - n - - proxymap
 showq unix n - n - - showq
 pickup unix n - n 60 1 pickup
+tlsmgr unix - - n 1000? 1 tlsmgr
 """
 
 
@@ -75,8 +82,11 @@ def far_away(target: int, *, round_trip_ms: float) -> Iterator[int]:
 
 
 @contextmanager
-def postfix() -> Iterator[int]:
-    """A whole Postfix whose queue lies in memory (/dev/shm) and whose mails end in nothing; needs root."""
+def postfix(certificate: Certificate | None = None) -> Iterator[int]:
+    """A whole Postfix whose queue lies in memory (/dev/shm) and whose mails end in nothing; needs root.
+
+    With a ``certificate`` it offers STARTTLS.
+    """
     port = _free_port()
     with tempfile.TemporaryDirectory(prefix="nurture-bench-", dir="/dev/shm") as name:
         folder = Path(name)
@@ -85,7 +95,8 @@ def postfix() -> Iterator[int]:
         for path in (folder, folder / "etc", folder / "queue"):
             path.chmod(0o755)
         shutil.chown(folder / "data", "postfix")
-        (folder / "etc/main.cf").write_text(_MAIN.format(folder=folder))
+        tls = _TLS.format(certificate=certificate.certificate, key=certificate.key) if certificate else ""
+        (folder / "etc/main.cf").write_text(_MAIN.format(folder=folder) + tls)
         (folder / "etc/master.cf").write_text(_MASTER.format(port=port))
         command = [program("postfix"), "-c", str(folder / "etc")]
         subprocess.run([*command, "start"], check=True, capture_output=True)

@@ -21,13 +21,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from benchmarks.composing import Naive, edition, readers
+from benchmarks.outbox import CONNECTIONS
 from nurture.composing.dkim import SIGNED_FIELDS, Signer
 from nurture.composing.dkim_keys import new_keys
 from nurture.composing.message import Composer
 from nurture.composing.recipient import Recipient
 from nurture.delivery.event_loop import run_async
 
-CONNECTIONS = 16
 BATCH = 500  # rows of the log written together
 _AT = datetime(2026, 12, 1, 17, 30, tzinfo=UTC)
 

@@ -18,15 +18,16 @@ from nurture.vocabulary import Mode
 
 AT = datetime(2026, 12, 1, 17, 30, tzinfo=UTC)
 CAMPAIGN = "partner-news"
+CONNECTIONS = 16
 _FILES = ("nurture.yaml", "campaigns", "segments", "imports", "news", "templates", "data/sample")
 _ACCOUNT = """\
     connections: {connections}
-    smtp: {{host: 127.0.0.1, port: {port}, tls: none, pipelining: auto}}
+    smtp: {{host: 127.0.0.1, port: {port}, {tls}}}
 {keys}"""
 
 
-def plan_clinic(folder: Path, people: int) -> None:
-    """A clinic in ``folder`` that is live, with so many people, four of five of whom are meant by a queued edition.
+def make_clinic(folder: Path, people: int) -> None:
+    """A clinic in ``folder`` that is live, with so many people.
 
     It is the sample clinic without its pictures and with one item of news: its newsletter has 24 kB of HTML.
     """
@@ -43,12 +44,19 @@ def plan_clinic(folder: Path, people: int) -> None:
         meta.set_mode(connection, Mode.LIVE, AT)
     store.close()
     write_account(folder, port=25, keys=())
+
+
+def plan_edition(folder: Path) -> None:
+    """An edition of the partner news is queued: for four of five people."""
     with open_house(folder, clock=DrivenClock(AT)) as house:
         plan_now(house.store, house.workspace, CAMPAIGN, now=AT, snapshot=house.snapshot)
 
 
-def write_account(folder: Path, *, port: int, keys: tuple[str, ...], connections: int = 16) -> None:
-    """The first sender's account: this port of this machine; ``keys`` are of ``rsa`` and ``ed25519``."""
+def write_account(folder: Path, *, port: int, keys: tuple[str, ...], authority: Path | None = None) -> None:
+    """The first sender's account: this port of this machine, with STARTTLS if an ``authority`` is to be trusted.
+
+    ``keys`` are of ``rsa`` and ``ed25519``.
+    """
     made = dict(zip(("rsa", "ed25519"), new_keys("riverbend.example", "bench"), strict=True))
     written = []
     for kind in keys:
@@ -59,5 +67,6 @@ def write_account(folder: Path, *, port: int, keys: tuple[str, ...], connections
     dkim = "    dkim:\n" + "".join(written) if written else ""
     settings = folder / "nurture.yaml"
     plain = re.sub(r"(?ms)^    connections: .*?(?=^  \w)", "", settings.read_text(encoding="utf-8"))
-    account = _ACCOUNT.format(connections=connections, port=port, keys=dkim)
+    tls = f"tls: starttls, ca_file: '{authority}'" if authority else "tls: none"
+    account = _ACCOUNT.format(connections=CONNECTIONS, port=port, tls=tls, keys=dkim)
     settings.write_text(plain.replace("    signer: rosa\n", "    signer: rosa\n" + account, 1), encoding="utf-8")

@@ -13,10 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.client import CONNECTIONS
 from benchmarks.mail_servers import far_away, postfix, program, sink
 from benchmarks.measurement import Measurement, median, significant
-from benchmarks.outbox import plan_clinic, write_account
+from benchmarks.outbox import CONNECTIONS, make_clinic, plan_edition, write_account
 from benchmarks.processes import ROOT
 
 ROUNDS = 5
@@ -35,7 +34,8 @@ def measure() -> list[Measurement]:
     with tempfile.TemporaryDirectory(prefix="nurture-bench-") as name:
         folder = Path(name)
         planned = folder / "planned"
-        plan_clinic(planned, 3_000)
+        make_clinic(planned, 3_000)
+        plan_edition(planned)
         return [
             *_client(),
             *_far_away(folder, planned),
