@@ -2,8 +2,9 @@
 .DEFAULT_GOAL := help
 PYTEST ?= .venv/bin/pytest
 WORKERS ?= 2
+SAMPLES ?= ../shared/samples
 
-.PHONY: help setup demo test check bench soak lock format
+.PHONY: help setup demo test check bench soak samples lock format
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +34,9 @@ bench: setup ## measurements, printed and written to build/bench.json
 
 soak: setup ## 500,000 mails, workers killed at every phase, counted; needs PostgreSQL; half an hour
 	.venv/bin/python -m tests.soak.run $(ARGS)
+
+samples: setup ## checks against collected samples, where a folder of them is at hand (SAMPLES=DIR)
+	NURTURE_SAMPLES="$(SAMPLES)" $(PYTEST) -q -p no:cacheprovider tests/samples/check_*.py $(ARGS)
 
 format: setup ## ruff's format and safe fixes
 	.venv/bin/ruff format .

@@ -57,6 +57,8 @@ CASES = [
         "stop_sender",
     ),
     ("body", "554 5.7.1 message rejected as spam", "stop_sender"),
+    ("body", "554 5.7.1 [HM08] Message rejected due to local policy", "stop_sender"),
+    ("rcpt", "553 5.7.1 [BL21] Connections not accepted from this address", "stop_sender"),
     ("body", "550 5.6.0 malformed", "fail_message"),
     ("body", "554 transaction failed", "fail_message"),
     ("body", "555 five", "fail_message"),

@@ -152,6 +152,8 @@ class ScriptedSmtp:
     def _accept(self) -> None:
         while True:
             connection, _ = self._listener.accept()
+            # answers that follow each other wait for no ACK
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self._closing:
                 connection.close()
                 return
