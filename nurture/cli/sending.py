@@ -59,7 +59,7 @@ def print_forecast(editions: Sequence[ForecastEdition], zone: ZoneInfo, *, days:
                 edition.id,
                 edition.queued,
                 edition.left_out_in_words,
-                edition.note or (edition.skipped or "").replace("_", " "),
+                edition.note_in_words,
             )
             for edition in editions
         ],

@@ -25,6 +25,7 @@ from nurture.store.plans import PlannedDelivery
 from nurture.store.readers import Reader
 from nurture.vocabulary import CampaignKind, EditionReason, Intent, SkipReason
 from nurture.workspace.campaign import Campaign
+from nurture.workspace.durations import duration_in_words
 from nurture.workspace.workspace import Workspace
 
 # So many people are named in each list; the counts are always complete.
@@ -52,7 +53,8 @@ class ForecastEdition:
     ``due_at`` is in UTC, ``local`` the same in the clinic's zone. ``decision``
     and ``note`` say what stands in its way, ``skipped`` why nobody would get
     it. ``queued`` people of ``meant`` get it: ``recipients`` and ``left_out``
-    name up to `NAMES` each, ``reasons`` counts all who are left out.
+    name up to `NAMES` each, ``reasons`` counts all who are left out. With
+    ``spread`` the mails leave one after the other over so much open time.
     """
 
     id: EditionId
@@ -68,6 +70,13 @@ class ForecastEdition:
     recipients: tuple[ForecastReader, ...]
     left_out: tuple[ForecastReader, ...]
     reasons: Mapping[SkipReason, int]
+    spread: timedelta | None = None
+
+    @property
+    def note_in_words(self) -> str:
+        """What stands in its way, or why nobody gets it, or how its mails leave."""
+        spread = f"spread over {duration_in_words(self.spread)} of open time" if self.spread else ""
+        return self.note or (self.skipped or "").replace("_", " ") or spread
 
     @property
     def left_out_in_words(self) -> str:
@@ -180,6 +189,7 @@ class _Play:
             recipients=self._named(people.recipients),
             left_out=self._named(people.left_out),
             reasons=people.reasons,
+            spread=campaign.spread,
         )
 
     def _people(self, name: str, at: datetime) -> _People:

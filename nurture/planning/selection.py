@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date, datetime
+from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
 from nurture.audience.consent import consent_mask
@@ -29,6 +30,8 @@ from nurture.workspace.workspace import Workspace
 # An edition keeps so many times the items that one mail carries; whoever has
 # seen all of these gets none.
 ITEMS_PER_MAIL = 5
+# A spread edition leaves in so many parts: rows that are alike are written together.
+SPREAD_STEPS = 100
 IDS_A_LOOK = 250_000  # two megabytes
 
 
@@ -64,6 +67,8 @@ class Selection:
         self._spans: dict[tuple[str | None, str | None], tuple[datetime, datetime, datetime | None]] = {}
         self._by_categories: dict[str | None, tuple[int, Category]] = {}
         self._planned: dict[tuple[object, ...], PlannedDelivery] = {}
+        self._starts: dict[tuple[str | None, str | None], tuple[datetime, ...]] = {}
+        self._name = campaign
         self._carriers: Sequence[int] | None = None
 
     def pages(
@@ -124,12 +129,14 @@ class Selection:
     def _decide(self, reader: Reader, facts: Facts) -> PlannedDelivery:
         zones = (reader.time_zone, reader.organization_time_zone)
         not_before, not_after, too_near = self._spans.get(zones) or self._span(zones)
+        if self.campaign.spread is not None:
+            not_before = self._starts[zones][self._step_of(reader.id)]
         categories = reader.categories
         mask, variant = self._by_categories.get(categories) or self._mask_and_variant(categories)
         outcome = pass_gates(reader, self._rules, facts, consent_mask=mask, near_since=too_near)
         if outcome.reason is None:
             facts.taken.add(reader.address_hash)
-        alike = (zones, categories, outcome.reason, outcome.news)
+        alike = (zones, categories, outcome.reason, outcome.news, not_before)
         planned = self._planned.get(alike)
         if planned is None:
             planned = self._planned[alike] = PlannedDelivery(
@@ -154,8 +161,15 @@ class Selection:
         if span is None:  # `due` has made sure that it opens for the clinic
             span = self._openings.span(self.at, self.zone, earliest=self.now) or (self.at, self.at)
         too_near = near_since(span[0], self._settings.limits.contact_gap, zone)
+        if self.campaign.spread is not None:
+            self._starts[zones] = self._openings.starts(*span, zone, spread=self.campaign.spread, steps=SPREAD_STEPS)
         found = self._spans[zones] = (*span, too_near)
         return found
+
+    def _step_of(self, contact_id: int) -> int:
+        """Where a reader comes in a spread edition: by chance, but the same whenever it is asked."""
+        drawn = blake2b(f"{self._name}/{self.at.isoformat()}/{contact_id}".encode(), digest_size=4).digest()
+        return int.from_bytes(drawn) * SPREAD_STEPS >> 32
 
 
 def openings_of(campaign: Campaign, settings: Settings) -> Openings:

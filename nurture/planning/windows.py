@@ -5,9 +5,9 @@ Everything is decided in the reader's own time zone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -34,6 +34,14 @@ class Openings:
         """`delivery_window` for a reader in ``zone``."""
         return delivery_window(
             at, window=self.window, zone=zone, holidays=self.holidays, late=self.late, earliest=earliest
+        )
+
+    def starts(
+        self, start: datetime, until: datetime, zone: ZoneInfo, *, spread: timedelta, steps: int
+    ) -> tuple[datetime, ...]:
+        """`spread_starts` for a reader in ``zone``."""
+        return spread_starts(
+            start, until, window=self.window, zone=zone, holidays=self.holidays, spread=spread, steps=steps
         )
 
 
@@ -63,6 +71,40 @@ def delivery_window(
         later = next_open(earliest, window=window, zone=zone, holidays=holidays)
         start = opens if later is None or later > closes else later
     return start, closes
+
+
+def spread_starts(
+    start: datetime,
+    until: datetime,
+    *,
+    window: OpeningHours,
+    zone: ZoneInfo,
+    holidays: Collection[date],
+    spread: timedelta,
+    steps: int,
+) -> tuple[datetime, ...]:
+    """So many instants, even over ``spread`` of open time from ``start`` on, in UTC; the first is ``start``.
+
+    Only time in which the window is open counts: four hours that begin an hour
+    before closing go on in the morning. Where less is left until ``until`` they
+    come closer together, so that the last still has an hour (or half of what there is) to leave.
+    """
+    spans = [
+        (max(opens, start), min(closes, until))
+        for opens, closes in _spans(start, until, window, zone, holidays)
+        if opens < until and closes > start
+    ]
+    there = sum((closes - opens for opens, closes in spans), timedelta())
+    over = min(spread, there - min(SHORTEST_GRACE, there / 2))
+    return tuple(_after_open_time(start, spans, over * step / steps) for step in range(steps))
+
+
+def _after_open_time(start: datetime, spans: Sequence[tuple[datetime, datetime]], passed: timedelta) -> datetime:
+    for opens, closes in spans:
+        if passed < closes - opens:
+            return (opens + passed).astimezone(UTC)
+        passed -= closes - opens
+    return start
 
 
 def next_open(

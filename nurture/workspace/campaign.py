@@ -71,6 +71,11 @@ class Campaign(Model):
     )
     window: Window | None = Field(None, description="When mail may leave; the settings' window by default.")
     late: Duration | None = Field(None, description="How long after its time an edition may still leave.")
+    spread: Duration | None = Field(
+        None,
+        description="Its mails leave one after the other over so much open time, in an order of chance; "
+        "without it as soon as the window opens.",
+    )
     edition: int = Field(1, ge=1, le=1000, description="Raise it to send a broadcast again.")
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] = Field(
         "en", description="Language of the mail."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from nurture.errors import Problem
@@ -11,6 +12,7 @@ from nurture.vocabulary import CampaignKind, Purpose
 from nurture.workspace.campaign import Campaign
 from nurture.workspace.conditions import Behaviour, Condition, SegmentReference, walk
 from nurture.workspace.document import Document
+from nurture.workspace.durations import duration_in_words
 from nurture.workspace.patients import can_match_past_patients
 from nurture.workspace.schedule import is_recurring
 from nurture.workspace.settings import Settings
@@ -102,6 +104,10 @@ def _known(document: Document, key: str, name: str, what: str, known: tuple[str,
 def _settings_names(campaign: Campaign, document: Document, settings: Settings) -> Iterator[Problem]:
     if campaign.sender is not None:
         yield from _known(document, "sender", campaign.sender, "sender", tuple(settings.senders))
+    late = settings.late if campaign.late is None else campaign.late
+    if campaign.spread is not None and not timedelta(0) < campaign.spread < late:
+        words = duration_in_words(late)
+        yield document.problem(("spread",), f"must be longer than nothing and shorter than `late`, which is {words}")
     news = campaign.content.news
     if news is not None and news.feed is not None:
         yield from _known(document, "content.news.feed", news.feed, "feed", tuple(settings.feeds))

@@ -1,5 +1,7 @@
 """The next days played through without a trace."""
 
+from datetime import timedelta
+
 import sqlalchemy as sa
 
 from nurture.planning.forecast import forecast
@@ -85,3 +87,12 @@ def test_a_renamed_file_is_seen_before_any_planner_has(clinic):
     (found,) = look_ahead(clinic, 20)
     assert found.note == "the file equals partner-news, which has vanished"
     assert found.queued == 1
+
+
+def test_a_spread_is_told_and_its_first_and_last_mail_are_hours_apart(clinic):
+    clinic.campaign("partner-news", spread="4 hours")
+    clinic.people(200)
+    (found,) = look_ahead(clinic, 20)
+    assert found.note_in_words == "spread over 4 hours of open time"
+    times = [reader.not_before for reader in found.recipients]
+    assert timedelta(hours=3.5) <= max(times) - min(times) < timedelta(hours=4)

@@ -1,10 +1,15 @@
 """The gates against real databases: who gets a row, and which."""
 
-from datetime import timedelta
+from collections import Counter
+from datetime import datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
 
 from nurture.store import suppressions
+from nurture.store.schema import delivery, edition, event
 from nurture.vocabulary import Category, ConsentKind, SuppressionReason, SuppressionScope
 
 DECEMBER = "partner-news@2026-12-01T09:30"
@@ -179,3 +184,43 @@ def test_who_is_in_two_segments_gets_an_edition_once(any_clinic):
     plan_december(clinic)
     assert clinic.rows(DECEMBER) == {both: ("queued", None), one: ("queued", None)}
     assert clinic.edition(DECEMBER).planned == 2
+
+
+def when(clinic) -> dict[int, datetime]:
+    """When each contact's mail may leave, in the clinic's zone."""
+    with clinic.store.read() as connection:
+        rows = connection.execute(sa.select(delivery.c.contact_id, delivery.c.not_before, delivery.c.next_attempt_at))
+        found = {contact_id: (not_before, due_at) for contact_id, not_before, due_at in rows}
+    assert all(not_before == due_at for not_before, due_at in found.values())
+    return {contact_id: due_at.astimezone(ZoneInfo("America/New_York")) for contact_id, (_, due_at) in found.items()}
+
+
+def test_a_spread_edition_leaves_little_by_little_in_an_order_of_chance(any_clinic):
+    clinic = any_clinic
+    clinic.campaign("partner-news", spread="8 hours", late="3 days", window="{hours: {mon-fri: 09:00-17:00}}")
+    people = clinic.people(400)
+    plan_december(clinic)
+    found = when(clinic)
+    assert set(found) == set(people)
+    days = Counter(f"{at:%a}" for at in found.values())
+    assert 350 <= days["Tue"] < 400, "09:30 to 17:00"
+    assert days["Tue"] + days["Wed"] == 400
+    assert all(time(9) <= at.time() < time(17) for at in found.values())
+    by_hour = Counter(at.hour for at in found.values() if at.day == 1 and at.hour >= 10)
+    assert all(25 <= by_hour[hour] <= 80 for hour in range(10, 17)), "about the same each hour"
+    order = [found[person] for person in people]
+    rises = sum(first < second for first, second in pairwise(order))
+    assert 150 <= rises <= 250, "not in the order of the list"
+
+
+def test_a_spread_edition_that_is_planned_again_keeps_its_order(clinic):
+    clinic.campaign("partner-news", spread="4 hours")
+    people = clinic.people(50)
+    plan_december(clinic)
+    first = when(clinic)
+    with clinic.store.write() as connection:
+        connection.execute(sa.delete(event))
+        connection.execute(sa.delete(delivery))
+        connection.execute(sa.update(edition).values(state="planning", planned=None, planned_through=people[20]))
+    clinic.plan("2026-12-01T14:30")
+    assert when(clinic) == {person: first[person] for person in people[21:]}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.planning.windows import SHORTEST_GRACE, delivery_window, is_open, next_open, zone_for
+from nurture.planning.windows import SHORTEST_GRACE, delivery_window, is_open, next_open, spread_starts, zone_for
 from nurture.workspace.hours import EVENING, MORNING, OpeningHours, parse_opening_hours
 
 WORKDAYS = parse_opening_hours({"mon-fri": "08:00-18:00"})
@@ -140,3 +140,47 @@ def test_what_comes_out_is_open_and_in_order(at, window, zone, holidays, hours, 
     assert opens is not None
     assert end <= opens + max(late, SHORTEST_GRACE)
     assert start == opens or start >= now
+
+
+def starts(start: str, until: str, hours: float, steps: int = 4, **more: object) -> list[str]:
+    options = {"window": WORKDAYS, "zone": NEW_YORK, "holidays": (), **more}
+    found = spread_starts(local(start), local(until), spread=timedelta(hours=hours), steps=steps, **options)
+    return [f"{instant.astimezone(NEW_YORK):%a %H:%M}" for instant in found]
+
+
+@pytest.mark.parametrize(
+    ("start", "until", "hours", "expected"),
+    [
+        ("2026-12-01T09:30", "2026-12-04T09:30", 4, ["Tue 09:30", "Tue 10:30", "Tue 11:30", "Tue 12:30"]),
+        ("2026-12-01T17:00", "2026-12-04T17:00", 4, ["Tue 17:00", "Wed 08:00", "Wed 09:00", "Wed 10:00"]),
+        ("2026-12-04T16:00", "2026-12-07T16:00", 8, ["Fri 16:00", "Mon 08:00", "Mon 10:00", "Mon 12:00"]),
+        ("2026-12-01T09:00", "2026-12-01T14:00", 40, ["Tue 09:00", "Tue 10:00", "Tue 11:00", "Tue 12:00"]),
+        ("2026-12-01T09:00", "2026-12-01T10:00", 40, ["Tue 09:00", "Tue 09:07", "Tue 09:15", "Tue 09:22"]),
+        ("2026-12-05T09:00", "2026-12-05T10:00", 4, ["Sat 09:00"] * 4),  # not open at all: as it was
+    ],
+)
+def test_a_spread_edition_uses_open_time_only(start: str, until: str, hours: float, expected: list[str]):
+    assert starts(start, until, hours) == expected
+
+
+def test_a_spread_goes_around_holidays():
+    found = starts("2026-12-01T17:00", "2026-12-04T17:00", 4, holidays=(date(2026, 12, 2),))
+    assert found == ["Tue 17:00", "Thu 08:00", "Thu 09:00", "Thu 10:00"]
+
+
+@given(
+    minutes=st.integers(0, 60 * 24 * 14),
+    hours=st.floats(0.1, 200),
+    late=st.floats(1, 200),
+    zone=st.sampled_from(["America/New_York", "Asia/Kolkata", "Pacific/Auckland"]).map(ZoneInfo),
+)
+def test_every_start_of_a_spread_is_open_and_in_time(minutes: int, hours: float, late: float, zone: ZoneInfo):
+    at = local("2026-10-26T00:00") + timedelta(minutes=minutes)  # over the end of summer time
+    found = window_of(at, zone=zone, late=timedelta(hours=late))
+    assert found is not None
+    spread = timedelta(hours=hours)
+    all_starts = spread_starts(*found, window=WORKDAYS, zone=zone, holidays=(), spread=spread, steps=20)
+    assert list(all_starts) == sorted(all_starts)
+    assert all_starts[0] == found[0]
+    assert all(found[0] <= start < found[1] for start in all_starts)
+    assert all(is_open(start, window=WORKDAYS, zone=zone, holidays=()) for start in all_starts)

@@ -58,6 +58,8 @@ EDITS = [
     (SETTINGS, "senders:", "providers: {google: {}, mine: {domains: [a.example]}, other: {domains: [b.example, a.example]}}\nsenders:", ["nurture.yaml:7:84: a.example stands under `mine` already"]),
     # campaigns
     (CAMPAIGN, "newsletter\ntopic", "newsleter\ntopic", ["campaigns/partner-news.yaml:1:7: `newsleter` is unknown; did you mean `newsletter`?"]),
+    (CAMPAIGN, "intent: give", "intent: give\nspread: 3 days", ["campaigns/partner-news.yaml:8:9: must be longer than nothing and shorter than `late`, which is 3 days"]),
+    (CAMPAIGN, "intent: give", "intent: give\nspread: 0 minutes", ["campaigns/partner-news.yaml:8:9: must be longer than nothing"]),
     (CAMPAIGN, "intent: give\n", "", ["campaigns/partner-news.yaml:1:1: `intent` is missing"]),
     (CAMPAIGN, "subject: News", "subject: 2026-12-01", ["campaigns/partner-news.yaml:5:10: text is expected, but 2026-12-01 is a date in YAML"]),
     (CAMPAIGN, "template: newsletter", "template: newsleter", ["campaigns/partner-news.yaml:6:11: unknown template `newsleter`; did you mean `newsletter`?"]),
