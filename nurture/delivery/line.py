@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -426,7 +427,7 @@ class Line:
 
         if sender not in shift.stopped:
             # set before the first await: two lines that fail together stop once
-            words = _stop_words(self._route.server, ending.end)
+            words = _stop_words(self._route.server, ending.end, recipient=transaction.message.envelope_to)
             stop = SenderStop(shift.mode, sender, words, outage=ending.verdict is Verdict.RETRY, now=shift.clock.now())
             shift.stopped[sender] = StoppedSender(sender, stop.now, 0, words)
             shift.stopped[sender] = await shift.ledger.write_answer(stop.write, kept)
@@ -454,8 +455,10 @@ def _is_stale(ending: Ending) -> bool:
     return ending.end.phase in (AttemptPhase.MAIL, AttemptPhase.RCPT) and ending.end.code in (None, 421)
 
 
-def _stop_words(server: str, end: AttemptEnd) -> str:
+def _stop_words(server: str, end: AttemptEnd, *, recipient: str) -> str:
+    """Without the recipient, whom servers like to name: an alert outlives the person's erasure."""
     if end.phase is AttemptPhase.CONNECT:
         return end.answer or f"{server} cannot be used"
     said = " ".join(filter(None, (str(end.code or ""), end.enhanced, end.answer)))
+    said = re.sub(re.escape(recipient), "the recipient", said, flags=re.IGNORECASE)
     return f"{server} refuses our mail: {said}"

@@ -183,3 +183,14 @@ async def test_half_a_character_from_a_json_column_harms_nobody(
 def check(states: list[str], reasons: list[str | None]) -> None:
     assert (states[0], states[2]) == ("sent", "sent")
     assert states[1] == "sent" or (states[1] == "skipped" and reasons[1])
+
+
+async def test_an_alert_about_a_sender_names_no_recipient(office: Office, server: ScriptedSmtp) -> None:
+    """Alerts outlive the person: an erasure would not find the address there."""
+    office.use(server)
+    office.outbox(recipients=1, first=3)
+    server.on("RCPT", Step("554 5.7.1 <Person3@clinic-partner.example>: Relay access denied"))
+    (stopped,) = (await office.deliver()).stopped
+    assert "Relay access denied" in stopped.reason
+    erase_contact(office.store, WHO, now=NOW)
+    assert "person3@" not in everything(office.store).lower()

@@ -22,8 +22,9 @@ def statements(store: Store) -> Iterator[dict[str, object]]:
     """Every statement that is run meanwhile, with the parameters it had last."""
     found: dict[str, object] = {}
 
-    def note(_1: object, _2: object, text: str, parameters: object, _3: object, many: bool) -> None:
-        found[text] = parameters[0] if many else parameters
+    def note(_1: object, _2: object, text: str, parameters: tuple, _3: object, _4: bool) -> None:
+        first = parameters[0] if parameters else None
+        found[text] = first if isinstance(first, tuple) else parameters  # of many rows, the first
 
     sa.event.listen(sa.Engine, "before_cursor_execute", note)
     try:

@@ -19,6 +19,7 @@ from nurture.clock import DrivenClock
 from nurture.delivery.connection import Timeouts
 from nurture.delivery.event_loop import run_async
 from nurture.delivery.worker import Worker
+from nurture.errors import StoreError
 from nurture.store import open_store
 from nurture.workspace.workspace import load_workspace
 from tests.delivery.outbox import NOW
@@ -27,7 +28,10 @@ from tests.delivery.watching import KillPoint, watch
 
 @dataclass(frozen=True)
 class Orders:
-    """What a worker shall do. ``grace`` is for SIGTERM; ``kill`` and ``nth`` say where it kills itself."""
+    """What a worker shall do. ``grace`` is for SIGTERM; ``kill`` and ``nth`` say where it kills itself.
+
+    ``patient``: after a failure of the database it tries again, as the loop of `nurture run` does.
+    """
 
     database_url: str
     root: Path
@@ -36,6 +40,7 @@ class Orders:
     busy: float = 10  # seconds that it waits for a locked database
     kill: KillPoint | None = None
     nth: int = 1
+    patient: bool = False
 
 
 class WorkerProcess:
@@ -97,10 +102,22 @@ async def _work(orders: Orders, pipe: Connection) -> None:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     pipe.send("ready")
     pipe.recv()
-    delivering = asyncio.create_task(worker.deliver_due())
+    delivering = asyncio.create_task(_deliver(worker, patient=orders.patient))
     stopped = asyncio.create_task(stopping.wait())
     await asyncio.wait([delivering, stopped], return_when=asyncio.FIRST_COMPLETED)
     await worker.close(grace=orders.grace)
     stopped.cancel()
     await delivering
     store.close()
+
+
+async def _deliver(worker: Worker, *, patient: bool) -> None:
+    while True:
+        try:
+            await worker.deliver_due()
+        except StoreError:
+            if not patient:
+                raise
+            await asyncio.sleep(1)
+        else:
+            return

@@ -84,3 +84,13 @@ def test_documents_name_no_machine():
             text = path.read_text(encoding="utf-8")
             assert "files.pythonhosted" + ".org" not in text, f"{name} names a package registry"
             assert "pypi" + ".org/simple" not in text, f"{name} names a package registry"
+
+
+def test_every_test_that_a_promise_leans_on_exists():
+    text = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([a-z]+/test_\w+\.py)(?:::(test_\w+))?`", text)
+    assert len(named) > 30
+    for file, name in named:
+        path = ROOT / "tests" / file
+        assert path.exists(), f"reliability.md names {file}, which is not there"
+        assert not name or f"def {name}(" in path.read_text(encoding="utf-8"), f"{file} has no {name}"

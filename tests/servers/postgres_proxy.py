@@ -9,6 +9,7 @@ import socket
 import struct
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -58,7 +59,7 @@ class PostgresProxy:
         self._listener.close()
         shutil.rmtree(self._folder)
 
-    def _start(self, work: object, *arguments: socket.socket) -> None:
+    def _start(self, work: Callable[..., None], *arguments: socket.socket) -> None:
         thread = threading.Thread(target=work, args=arguments, daemon=True)
         self._threads.append(thread)
         thread.start()

@@ -1,7 +1,8 @@
 """``make soak``: the full matrices. Prints a table; full sizes are also written to docs/reliability.md.
 
-Two parts: ``kills`` (a worker is killed at a chosen phase, many trials of each
-phase) and ``random`` (many mails, every fault at random, kills at random times).
+Three parts: ``kills`` (a worker is killed at a chosen phase, many trials of each
+phase), ``faults`` (a database that is locked, a server that throttles) and
+``random`` (many mails, every fault at random, kills at random times).
 Each runs on each database. Exit code 1 if a promise was broken, 2 if it could not run.
 """
 
@@ -21,14 +22,17 @@ from tempfile import TemporaryDirectory
 
 from tests.servers import databases
 from tests.soak import report
+from tests.soak.chosen import CHOSEN
 from tests.soak.faults import soak
 from tests.soak.phases import PHASES, kill_at
 from tests.soak.report import Row
 from tests.soak.trial import Result, Trial
 
-RECIPIENTS, TIMES, MAILS = 1000, 20, 50_000
+PARTS = ["kills", "faults", "random"]
+RECIPIENTS, TIMES, FAULT_MAILS, MAILS = 1000, 20, 1450, 50_000
 MAILS_PER_KILL = 600  # in the random part
 RANDOM = "everything at random"
+BY_NAME = {phase.name: phase for phase in PHASES}
 KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 
 
@@ -36,23 +40,20 @@ KINDS = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 class Task:
     """One trial, made in a process of its own. ``template`` is the database that it copies."""
 
-    phase: int | None  # its place in PHASES; None: everything at random
+    name: str  # of a phase or a fault
     kind: str
     number: int
     mails: int
     seed: str
     template: str
 
-    @property
-    def name(self) -> str:
-        return RANDOM if self.phase is None else PHASES[self.phase].name
-
 
 def main() -> None:
     """Parse the command line and do it."""
     chosen = _parse()
     print(f"seed {chosen.seed}", flush=True)
-    full = (chosen.recipients, chosen.times, chosen.mails) == (RECIPIENTS, TIMES, MAILS)
+    sizes = (chosen.recipients, chosen.times, chosen.fault_mails, chosen.mails)
+    full = sizes == (RECIPIENTS, TIMES, FAULT_MAILS, MAILS)
     began = time.monotonic()
     with ExitStack() as stack:
         # what a live worker remembers of its database is none of this user's; processes inherit it
@@ -82,21 +83,28 @@ def run(task: Task) -> Result:
     random = Random(f"{task.seed} {task.kind} {task.name} {task.number}")
     with TemporaryDirectory(prefix="nurture-soak-") as folder, _copy(task, Path(folder)) as address:
         root = Path(folder) / "clinic"
-        if task.phase is None:
+        if task.name == RANDOM:
             trial = Trial(address, root, task.mails, at_once=2)
             return soak(trial, random=random, kills=max(1, task.mails // MAILS_PER_KILL))[0]
         trial = Trial(address, root, task.mails)
-        return kill_at(trial, PHASES[task.phase], random=random, kills=random.randint(1, 3))
+        if task.name in CHOSEN:
+            return CHOSEN[task.name](trial, random)
+        return kill_at(trial, BY_NAME[task.name], random=random, kills=random.randint(1, 3))
 
 
 def _tasks(chosen: argparse.Namespace, kind: str, template: str) -> Iterator[list[Task]]:
+    def tasks(name: str, mails: int, times: int = 1) -> list[Task]:
+        return [Task(name, kind, number, mails, chosen.seed, template) for number in range(times)]
+
     if "kills" in chosen.only:
-        for place, phase in enumerate(PHASES):
-            if chosen.phase in (None, phase.name):
-                numbers = range(chosen.times)
-                yield [Task(place, kind, number, chosen.recipients, chosen.seed, template) for number in numbers]
+        for name in BY_NAME:
+            if chosen.phase in (None, name):
+                yield tasks(name, chosen.recipients, chosen.times)
+    if "faults" in chosen.only:
+        for name in CHOSEN:
+            yield tasks(name, chosen.fault_mails)
     if "random" in chosen.only:
-        yield [Task(None, kind, 0, chosen.mails, chosen.seed, template)]
+        yield tasks(RANDOM, chosen.mails)
 
 
 @contextmanager
@@ -121,16 +129,17 @@ def _copy(task: Task, folder: Path) -> Iterator[str]:
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make soak", description="Kill workers and break servers; count every mail.")
     number = _at_least_one(parser)
-    parser.add_argument("--only", choices=["kills", "random"], action="append", help="one part (default: both)")
+    parser.add_argument("--only", choices=PARTS, action="append", help="one part (default: all)")
     parser.add_argument("--database", choices=list(KINDS), action="append", dest="databases", help="default: both")
-    parser.add_argument("--phase", choices=[phase.name for phase in PHASES], metavar="NAME", help="one phase of kills")
+    parser.add_argument("--phase", choices=list(BY_NAME), metavar="NAME", help="one phase of kills")
     parser.add_argument("--recipients", type=number, default=RECIPIENTS, help="mails in a trial of kills")
     parser.add_argument("--times", type=number, default=TIMES, help="trials of each phase")
+    parser.add_argument("--fault-mails", type=number, default=FAULT_MAILS, help="mails in a trial of faults")
     parser.add_argument("--mails", type=number, default=MAILS, help="mails in the random part")
     parser.add_argument("--parallel", type=number, default=2, help="trials at once")
     parser.add_argument("--seed", default=secrets.token_hex(4), help="to make the same choices again")
     chosen = parser.parse_args()
-    chosen.only = chosen.only or ["kills", "random"]
+    chosen.only = chosen.only or PARTS
     chosen.databases = chosen.databases or list(KINDS)
     if "postgresql" in chosen.databases and not databases.server_address():
         parser.error(

@@ -89,13 +89,16 @@ class Trial:
             process = self._at_work.pop() if self._at_work else None
         return process is not None and process.kill()
 
-    def one_round(self, kill: KillPoint | None = None, nth: int = 1, *, restart: bool = False) -> int:
+    def one_round(
+        self, kill: KillPoint | None = None, nth: int = 1, *, restart: bool = False, patient: bool = False
+    ) -> int:
         """Workers deliver what is due until they end or are killed; how many were killed.
 
-        With ``restart`` another one stands up at once for each that is killed.
+        With ``restart`` another one stands up at once for each that is killed;
+        ``patient`` ones go on after a failure of the database, as the loop does.
         """
         self.rounds += 1
-        orders = Orders(self.database_url, self.root, self.now, kill=kill, nth=nth)
+        orders = Orders(self.database_url, self.root, self.now, kill=kill, nth=nth, patient=patient)
         before = self.kills
         with ThreadPoolExecutor(self.at_once) as pool:
             list(pool.map(lambda _: self._one_place(orders, restart=restart), range(self.at_once)))
@@ -121,9 +124,9 @@ class Trial:
                 self._look_at_the_dead(process.pid)
                 killed = restart
 
-    def until_nothing_waits(self) -> None:
+    def until_nothing_waits(self, *, patient: bool = False) -> None:
         """More rounds; the clock goes on where nothing is due."""
-        while self.one_round(restart=True) or self._move_clock():
+        while self.one_round(restart=True, patient=patient) or self._move_clock():
             if self.rounds > ROUNDS:
                 self.problems.append(f"after {ROUNDS} rounds something still waits")
                 return
