@@ -27,6 +27,7 @@ from nurture.delivery.settling import SenderStop, Settlement, back_at, keep, put
 from nurture.delivery.shift import Shift
 from nurture.delivery.stock import Stock
 from nurture.delivery.supply import Composed, Supply
+from nurture.delivery.traffic import LONG
 from nurture.delivery.transaction import Ending, Transaction, broken
 from nurture.delivery.turn import Turn, Written
 from nurture.errors import StoreError
@@ -257,7 +258,7 @@ class Line:
         return in_time
 
     async def _envelope(self, current: Transaction) -> Ending | None:
-        """Bring it to its 354; over a new connection if the kept one turns out to be dead."""
+        """Bring it to its 354; over a new connection if the kept one turns out to be dead, or has carried enough."""
         ending: Ending | None = None
         for _ in range(2):
             try:
@@ -271,7 +272,11 @@ class Line:
                     ending = await current.accept(connection, at_once=at_once)
             except BrokenConnectionError as error:
                 ending = broken(current.phase, str(error))
-            if ending is None or fresh or connection.is_open or not _is_stale(ending):
+            if ending is None or fresh:
+                return ending
+            if ending.renews:
+                await connection.quit()
+            if connection.is_open or not (ending.renews or _is_stale(ending, current.waited)):
                 return ending
         return ending
 
@@ -450,9 +455,14 @@ def _not_dialed(current: Transaction, error: DialError) -> Ending:
     return Ending(end, Verdict.STOP_SENDER if error.refused else Verdict.RETRY)
 
 
-def _is_stale(ending: Ending) -> bool:
-    """A server ends a session between two mails: nobody's fault, and no try."""
-    return ending.end.phase in (AttemptPhase.MAIL, AttemptPhase.RCPT) and ending.end.code in (None, 421)
+def _is_stale(ending: Ending, waited: float) -> bool:
+    """A server ends a session between two mails: nobody's fault, and no try.
+
+    Silence after RCPT is none: MAIL was answered, so the session lived.
+    """
+    end = ending.end
+    silent = end.phase is AttemptPhase.RCPT and end.code is None and waited >= LONG
+    return end.phase in (AttemptPhase.MAIL, AttemptPhase.RCPT) and end.code in (None, 421) and not silent
 
 
 def _stop_words(server: str, end: AttemptEnd, *, recipient: str) -> str:

@@ -65,6 +65,7 @@ class Rule:
     enhanced: re.Pattern[str] | None
     words: re.Pattern[str] | None
     slows: Slows | None
+    renews: bool  # a new session may take the mail at once
     source: str
 
     def fits(self, phase: AttemptPhase, reply: Reply) -> bool:
@@ -94,6 +95,7 @@ def _rule(entry: dict[str, Any], words: dict[str, re.Pattern[str]]) -> Rule:
         enhanced=re.compile(entry["enhanced"]) if "enhanced" in entry else None,
         words=words[entry["words"]] if "words" in entry else None,
         slows=Slows(entry["slows"]) if "slows" in entry else None,
+        renews=entry.get("renews", False),
         source=entry["source"],
     )
 
@@ -113,9 +115,3 @@ def judge(phase: AttemptPhase, code: int, enhanced: str | None, text: str) -> Ve
     """
     rule = deciding_rule(phase, Reply(code, enhanced, text))
     return rule.verdict if rule else Verdict.RETRY
-
-
-def slowed_by(phase: AttemptPhase, code: int, enhanced: str | None, text: str) -> Slows | None:
-    """What an answer asks to slow down; None: it says nothing about speed."""
-    rule = deciding_rule(phase, Reply(code, enhanced, text))
-    return rule.slows if rule else None

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from nurture.delivery.connection import BrokenConnectionError, PathError, SmtpConnection, wire_body
 from nurture.delivery.messages import OutgoingMessage
-from nurture.delivery.replies import Reply, Slows, judge, slowed_by
+from nurture.delivery.replies import Reply, Slows, deciding_rule, judge
 from nurture.store.attempts import Attempt, AttemptEnd, ClaimedDelivery
 from nurture.vocabulary import AttemptOutcome, AttemptPhase, Verdict
 
@@ -34,6 +34,7 @@ class Ending:
     end: AttemptEnd
     verdict: Verdict | None = None  # None: no answer was read, or the worker gave up
     slows: Slows | None = None  # who shall get fewer mails for a while
+    renews: bool = False  # a new session may take the mail at once
 
     @property
     def words(self) -> str:
@@ -163,10 +164,10 @@ class Transaction:
             await connection.reset()
 
     def _answered(self, phase: AttemptPhase, reply: Reply) -> Ending:
-        said = reply.code, reply.enhanced, reply.text
-        verdict = judge(phase, *said)
+        verdict = judge(phase, reply.code, reply.enhanced, reply.text)
         end = AttemptEnd(OUTCOME_OF[verdict], phase, reply.code, reply.enhanced, reply.text or None)
-        return Ending(end, verdict, slowed_by(phase, *said) if verdict is not Verdict.SENT else None)
+        rule = None if verdict is Verdict.SENT else deciding_rule(phase, reply)
+        return Ending(end, verdict, rule.slows if rule else None, renews=rule is not None and rule.renews)
 
     def _refused_here(self, words: str) -> Ending:
         return Ending(AttemptEnd(AttemptOutcome.FAILED, AttemptPhase.MAIL, answer=words), Verdict.FAIL_MESSAGE)

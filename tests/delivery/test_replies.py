@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nurture.delivery.replies import Reply, deciding_rule, judge, parse_reply, rules, slowed_by
+from nurture.delivery.replies import Reply, deciding_rule, judge, parse_reply, rules
 from nurture.vocabulary import AttemptPhase, Verdict
 
 CASES = [
@@ -130,4 +130,27 @@ def test_before_rcpt_nothing_can_harm_an_address(reply: Reply) -> None:
 )
 def test_who_shall_be_slowed_down(phase: str, answer: str, slows: str | None) -> None:
     reply = parse_reply(int(answer[:3]), answer[4:])
-    assert slowed_by(AttemptPhase(phase), reply.code, reply.enhanced, reply.text) == slows
+    rule = deciding_rule(AttemptPhase(phase), reply)
+    assert rule is not None
+    assert rule.slows == slows
+
+
+@pytest.mark.parametrize(
+    ("phase", "answer", "renews"),
+    [
+        ("rcpt", "452 4.5.3 too many recipients", True),
+        ("rcpt", "451 4.5.3 Recipient limit reached", True),
+        ("rcpt", "552 too many recipients", True),
+        ("mail", "452 4.3.1 too many messages in this session", True),
+        ("mail", "451 4.7.0 Maximum number of messages per connection reached", True),
+        ("rcpt", "452 4.2.2 mailbox full", False),
+        ("mail", "454 4.7.1 throttled: too many messages", False),
+        ("mail", "451 4.7.1 too many connections", False),
+    ],
+)
+def test_when_a_new_session_helps(phase: str, answer: str, renews: bool) -> None:
+    reply = parse_reply(int(answer[:3]), answer[4:])
+    rule = deciding_rule(AttemptPhase(phase), reply)
+    assert rule is not None
+    assert (rule.verdict is Verdict.RETRY) or not renews
+    assert rule.renews is renews

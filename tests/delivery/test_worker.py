@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 from email import message_from_bytes, policy
+from itertools import count
 
 import pytest
 import sqlalchemy as sa
@@ -266,6 +267,41 @@ async def test_a_session_that_ends_between_mails_is_no_try(
     assert (await office.deliver()).sent == 5
     assert outbox.column("attempts") == [1] * 5
     assert (server.sessions, len(set(server.recipients()))) == (2, 5)
+
+
+@pytest.mark.parametrize("pipelining", ["auto", "envelope", "off"])
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [("RCPT", "452 4.5.3 too many recipients"), ("MAIL", "451 4.7.0 too many messages in this session")],
+)
+async def test_a_session_that_has_carried_enough_is_made_anew(
+    office: Office, server: ScriptedSmtp, command: str, answer: str, pipelining: str
+) -> None:
+    """The 101st recipient: some servers count those of the whole session."""
+    office.use(server, pipelining=pipelining)
+    carried = count()
+
+    def at_most_100(line: str) -> str:
+        taken = next(carried)
+        return "250 2.1.0 ok" if (taken + 1) % 101 else answer
+
+    server.on(command, Step(at_most_100, always=True))
+    outbox = office.outbox(recipients=250)
+    summary = await office.deliver()
+    assert (summary.sent, summary.retried, summary.stopped) == (250, 0, ())
+    assert outbox.column("attempts") == [1] * 250
+    assert server.sessions == 3
+    assert sorted(server.recipients()) == sorted(outbox.column("address"))
+    assert rows(office, suppression) == []
+
+
+async def test_too_many_recipients_for_a_new_session_is_an_ordinary_try(office: Office, server: ScriptedSmtp) -> None:
+    office.use(server)
+    server.on("RCPT", Step("452 4.5.3 too many recipients", always=True))
+    outbox = office.outbox(recipients=2)
+    assert (await office.deliver()).retried == 2
+    assert outbox.column("attempts") == [1, 1]
+    assert rows(office, suppression) == []
 
 
 async def test_a_silent_server_costs_the_time_of_one_answer(office: Office, server: ScriptedSmtp) -> None:
