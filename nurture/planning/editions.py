@@ -223,7 +223,7 @@ class _Planner:
             self.workspace, row.campaign, mode=row.mode, at=row.due_at, now=self.now, items=self._items_of(row)
         )
         for page in selection.pages(self.store.read, after_id=row.planned_through):
-            with self.store.write() as connection:
+            with self.store.write_in_turn() as connection:
                 campaigns.lock_planning(connection)
                 held = editions.lock(connection, row.id)
                 if held.state is not EditionState.PLANNING:
@@ -231,10 +231,9 @@ class _Planner:
                 if page[-1] <= held.planned_through:
                     continue
                 rest = page[bisect(page, held.planned_through) :]
-                readers = selection.readers(connection, rest, edition_id=row.id)
+                readers = selection.readers(connection, rest, plan_began=held.created_at)
                 planned = selection.choose(readers, selection.facts(connection, readers, edition_id=row.id))
-                ids = [reader.id for reader in readers]
-                plans.add_page(connection, held, zip(ids, planned, strict=True), through=rest[-1], now=self.now)
+                plans.add_page(connection, held, zip(readers, planned, strict=True), through=rest[-1], now=self.now)
         with self.store.write() as connection:
             ready = plans.make_ready(
                 connection, row.id, skip_if_empty=selection.campaign.content.skip_if_empty, now=self.now

@@ -197,9 +197,9 @@ class _Play:
         campaign = outlook.workspace.campaigns[name]
         items = items_for(campaign, self._news, at=max(at, outlook.now), zone=outlook.zone)
         selection = Selection(outlook.workspace, name, mode=outlook.mode, at=at, now=outlook.now, items=items)
-        people, taken = _People(), set[str]()
+        people, taken = _People(), set[int]()
         for ids in selection.pages(lambda: nullcontext(self._connection)):
-            page = selection.readers(self._connection, ids, edition_id=None)
+            page = selection.readers(self._connection, ids)
             facts = self._played.over(selection.facts(self._connection, page, edition_id=None), page)
             people.add(page, selection.choose(page, replace(facts, taken=taken)))
         return people

@@ -31,7 +31,7 @@ REASONS_IN_WORDS: Mapping[SkipReason, str] = {
 
 
 class Reader(Protocol):
-    """What the gates look at; `store.contacts.PersonRow` fits."""
+    """What the gates look at; `store.readers.Reader` fits."""
 
     @property
     def id(self) -> int:
@@ -39,8 +39,8 @@ class Reader(Protocol):
         ...
 
     @property
-    def address_hash(self) -> str:
-        """Keyed hash of the address."""
+    def addressee(self) -> int:
+        """The contact who stands for all with the same address."""
         ...
 
     @property
@@ -76,13 +76,13 @@ class Rules:
 class Facts:
     """What the database knows about a page of readers.
 
-    ``taken``: address hashes that get this edition already. ``consents``: bits
+    ``taken``: addressees whose address gets this edition already. ``consents``: bits
     of the consents that hold. ``received``: when the last counted mail of
     another edition left, or will. ``gives``: by organization, editions of use
     since the last ask. ``seen``: ids of news by contact.
     """
 
-    taken: set[str] = field(default_factory=set)
+    taken: set[int] = field(default_factory=set)
     suppressed: Collection[int] = frozenset()
     consents: Mapping[int, int] = field(default_factory=dict)
     received: Mapping[int, datetime] = field(default_factory=dict)
@@ -104,10 +104,10 @@ def pass_gates(
     """What becomes of one reader.
 
     ``near_since`` (from the function): a mail at or after it is too near; None: no cap.
-    The caller adds the address hash to ``facts.taken`` for those who get the mail.
+    The caller adds the addressee to ``facts.taken`` for those who get the mail.
     """
     received = facts.received.get(reader.id)
-    if reader.address_hash in facts.taken:
+    if reader.addressee in facts.taken:
         return Outcome(SkipReason.HOUSEHOLD)
     if reader.id in facts.suppressed:
         return Outcome(SkipReason.SUPPRESSED)

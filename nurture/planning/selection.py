@@ -89,10 +89,15 @@ class Selection:
             return meant_ids(connection, self.where, after_id=after_id, limit=IDS_A_LOOK)
 
     def readers(
-        self, connection: Connection, ids: Sequence[int], *, edition_id: int | None, archived: bool = False
+        self,
+        connection: Connection,
+        ids: Sequence[int],
+        *,
+        plan_began: datetime | None = None,
+        archived: bool = False,
     ) -> list[Reader]:
-        """Those people as they are now; ``edition_id`` None: the edition is only forecast."""
-        return readers_of(connection, ids, on=self.today, edition_id=edition_id, archived=archived)
+        """Those people as they are now; with ``plan_began``, until the end of this write transaction of the plan."""
+        return readers_of(connection, ids, on=self.today, plan_began=plan_began, archived=archived)
 
     def facts(self, connection: Connection, readers: Sequence[Reader], *, edition_id: int | None) -> Facts:
         """What the database knows about a page of readers."""
@@ -100,7 +105,9 @@ class Selection:
         gap = self._settings.limits.contact_gap
         organizations = {reader.organization_id for reader in readers if reader.organization_id is not None}
         return Facts(
-            taken={reader.address_hash for reader in readers if reader.taken},
+            taken=set()
+            if edition_id is None
+            else history.addressees_taken(connection, edition_id, [reader.addressee for reader in readers]),
             suppressed={reader.id for reader in readers if reader.suppressed},
             consents={reader.id: reader.consents for reader in readers if reader.consents},
             received={}
@@ -123,7 +130,7 @@ class Selection:
         return self._carriers
 
     def choose(self, readers: Sequence[Reader], facts: Facts) -> list[PlannedDelivery]:
-        """What becomes of each reader; adds the addresses that get the mail to ``facts.taken``."""
+        """What becomes of each reader; adds the addressees who get the mail to ``facts.taken``."""
         return [self._decide(reader, facts) for reader in readers]
 
     def _decide(self, reader: Reader, facts: Facts) -> PlannedDelivery:
@@ -135,7 +142,7 @@ class Selection:
         mask, variant = self._by_categories.get(categories) or self._mask_and_variant(categories)
         outcome = pass_gates(reader, self._rules, facts, consent_mask=mask, near_since=too_near)
         if outcome.reason is None:
-            facts.taken.add(reader.address_hash)
+            facts.taken.add(reader.addressee)
         alike = (zones, categories, outcome.reason, outcome.news, not_before)
         planned = self._planned.get(alike)
         if planned is None:

@@ -212,7 +212,7 @@ class _Question:
         if file.content.news is not None:
             items = items_for(file, all_news(self.connection, self.workspace), at=self.now, zone=self.zone)
         selection = Selection(self.workspace, self.name, mode=self.mode, at=self.now, now=self.now, items=items)
-        readers = selection.readers(self.connection, [person.id], edition_id=None, archived=True)
+        readers = selection.readers(self.connection, [person.id], archived=True)
         (planned,) = selection.choose(readers, selection.facts(self.connection, readers, edition_id=None))
         return planned
 

@@ -93,6 +93,6 @@ def _reader(
 
 
 def _planned(connection: Connection, selection: Selection, ids: Sequence[int]) -> list[tuple[int, PlannedDelivery]]:
-    readers = selection.readers(connection, ids, edition_id=None, archived=True)
+    readers = selection.readers(connection, ids, archived=True)
     planned = selection.choose(readers, selection.facts(connection, readers, edition_id=None))
     return list(zip([reader.id for reader in readers], planned, strict=True))

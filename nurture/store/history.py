@@ -13,11 +13,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from nurture.store.expressions import one_of_parameter
+from nurture.store.expressions import one_of, one_of_parameter
 from nurture.store.schema import UtcDateTime, delivery, edition
 from nurture.vocabulary import WAITING_STATES, DeliveryState, EditionState, Intent, Mode
 
 _ARRIVED = (DeliveryState.SENT, DeliveryState.UNCERTAIN)
+
+
+def addressees_taken(connection: Connection, edition_id: int, addressees: Sequence[int]) -> set[int]:
+    """Those of the addressees whose address gets this edition already."""
+    query = sa.select(delivery.c.addressee).where(
+        delivery.c.edition_id == edition_id, one_of(connection, delivery.c.addressee, addressees)
+    )
+    return set(connection.scalars(query)) if addressees else set()
 
 
 def last_received(

@@ -71,11 +71,11 @@ def _newest(rows: sa.FromClause, *conditions: sa.ColumnElement[bool], limit: int
 def _scope(which: Filter) -> list[sa.ColumnElement[bool]]:
     """What leads in the index: an edition, a campaign, or the mode alone."""
     if which.edition_id is not None:
-        # its mode and campaign are asked of the edition: its index has neither
-        fits = sa.exists().where(edition.c.id == which.edition_id, edition.c.mode == which.mode)
+        # its mode and campaign are asked of the edition, as its index has neither; nothing fits NULL
+        asked = sa.select(edition.c.id).where(edition.c.id == which.edition_id, edition.c.mode == which.mode)
         if which.campaign is not None:
-            fits = fits.where(edition.c.campaign == which.campaign)
-        return [delivery.c.edition_id == which.edition_id, fits]
+            asked = asked.where(edition.c.campaign == which.campaign)
+        return [delivery.c.edition_id == asked.scalar_subquery()]
     found = [delivery.c.mode == which.mode]
     return found if which.campaign is None else [*found, delivery.c.campaign == which.campaign]
 

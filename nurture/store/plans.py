@@ -23,6 +23,7 @@ from nurture.store import events, news
 from nurture.store.editions import EditionId, EditionRow, get, lock
 from nurture.store.expressions import one_of_parameter
 from nurture.store.inserting import insert
+from nurture.store.readers import Reader
 from nurture.store.schema import contact, delivery, edition, edition_content
 from nurture.vocabulary import (
     CampaignKind,
@@ -36,7 +37,7 @@ from nurture.vocabulary import (
     SkipReason,
 )
 
-PAGE_ROWS = 1000  # deliveries in one transaction
+PAGE_ROWS = 1500  # deliveries in one transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,33 +133,38 @@ def has_missed_after(connection: Connection, *, mode: Mode, now: datetime) -> bo
 def add_page(
     connection: Connection,
     held: EditionRow,
-    page: Iterable[tuple[int, PlannedDelivery]],
+    page: Iterable[tuple[Reader, PlannedDelivery]],
     *,
     through: int,
     now: datetime,
 ) -> None:
-    """Write what is planned for each contact id, and how far the plan got. ``held`` is from `lock`, in state planning.
+    """Write what is planned for each reader, and how far the plan got. ``held`` is from `lock`, in state planning.
 
     The database makes the rows from the contacts, in one step for all who get the same.
     """
-    groups: dict[PlannedDelivery, list[int]] = {}
-    for contact_id, planned in page:
-        groups.setdefault(planned, []).append(contact_id)
-    lists = news.keep_lists(connection, {planned.news for planned in groups if _carries(planned)})
+    groups: dict[tuple[PlannedDelivery, int | None], list[int]] = {}
+    for reader, planned in page:
+        shares_with = reader.addressee if reader.addressee != reader.id else None
+        groups.setdefault((planned, shares_with), []).append(reader.id)
+    lists = news.keep_lists(connection, {planned.news for planned, _ in groups if _carries(planned)})
     shared = {"mode": held.mode, "edition_id": held.id, "campaign": held.campaign, "created_at": now}
-    for planned, ids in groups.items():
+    for (planned, shares_with), ids in groups.items():
         queued = planned.reason is None
-        values = shared | {
-            "variant": planned.variant,
-            "news_list_id": lists[planned.news] if _carries(planned) else None,
-            "state": DeliveryState.QUEUED if queued else DeliveryState.SKIPPED,
-            "reason": planned.reason,
-            "consent_mask": planned.consent_mask,
-            "not_before": planned.not_before,
-            "not_after": planned.not_after,
-            "next_attempt_at": planned.not_before,
-            "settled_at": None if queued else now,
-        }
+        values = (
+            shared
+            | {
+                "variant": planned.variant,
+                "news_list_id": lists[planned.news] if _carries(planned) else None,
+                "state": DeliveryState.QUEUED if queued else DeliveryState.SKIPPED,
+                "reason": planned.reason,
+                "consent_mask": planned.consent_mask,
+                "not_before": planned.not_before,
+                "not_after": planned.not_after,
+                "next_attempt_at": planned.not_before,
+                "settled_at": None if queued else now,
+            }
+            | ({"addressee": shares_with} if queued else {})
+        )
         parameters = {f"its_{name}": value for name, value in values.items()} | {"ids": ids}
         connection.execute(_rows_for(connection.dialect.name, queued=queued), parameters)
     connection.execute(_GOT_THROUGH, {"its_id": held.id, "through": through})
@@ -182,11 +188,17 @@ def _rows_for(dialect: str, *, queued: bool) -> sa.Insert:
     """The rows of contacts for whom the same is planned; built once, as a page has many such groups."""
     shared = {name: sa.bindparam(f"its_{name}", type_=delivery.c[name].type) for name in _SHARED}
     # only a mail that may leave takes the address; see the table
-    key = contact.c.address_hash if queued else shared["reason"] + ":" + sa.cast(contact.c.id, sa.Text)
-    chosen = sa.select(
-        *shared.values(), contact.c.id, contact.c.organization_id, key, contact.c.address, contact.c.domain
-    ).where(one_of_parameter(dialect, contact.c.id, "ids"))
-    own = ["contact_id", "organization_id", "recipient_key", "address", "domain"]
+    first = sa.bindparam("its_addressee", type_=delivery.c.addressee.type)
+    addressee = sa.func.coalesce(first, contact.c.id) if queued else sa.cast(sa.null(), first.type)
+    own = {
+        "contact_id": contact.c.id,
+        "organization_id": contact.c.organization_id,
+        "recipient_key": contact.c.address_hash,
+        "addressee": addressee,
+        "address": contact.c.address,
+        "domain": contact.c.domain,
+    }
+    chosen = sa.select(*shared.values(), *own.values()).where(one_of_parameter(dialect, contact.c.id, "ids"))
     made = postgresql.insert(delivery) if dialect == "postgresql" else sqlite.insert(delivery)
     return made.from_select([*_SHARED, *own], chosen).on_conflict_do_nothing()
 

@@ -29,7 +29,7 @@ WRITTEN = CONSENT_BITS[ConsentKind.WRITTEN]
 @dataclass(frozen=True)
 class Person:
     id: int = 1
-    address_hash: str = "a"
+    addressee: int = 1
     organization_id: int | None = 7
 
 
@@ -49,7 +49,7 @@ def item(name: str, day: str, *, pin: bool = False) -> NewsItem:
 NEWS = NewsRule(items=[item("new", "2026-11-20")], unseen=True, maximum=4, back_to=date(2026, 10, 2))
 # each closes one gate; in the order in which they are asked
 CLOSED = {
-    SkipReason.HOUSEHOLD: {"taken": {"a"}},
+    SkipReason.HOUSEHOLD: {"taken": {1}},
     SkipReason.SUPPRESSED: {"suppressed": {1}},
     SkipReason.NO_CONSENT: {"consents": {}},
     SkipReason.FREQUENCY_CAP: {"received": {1: NOW - timedelta(days=1)}},

@@ -1,8 +1,8 @@
 """The gates against real databases: who gets a row, and which."""
 
 from collections import Counter
-from datetime import datetime, time, timedelta
-from itertools import pairwise
+from datetime import UTC, datetime, time, timedelta
+from itertools import pairwise, product
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -60,6 +60,29 @@ def test_one_address_gets_an_edition_once(any_clinic):
     clinic.campaign("partner-news")
     (first,) = clinic.people(1, address_key="info@gym.example", address_hash="info")
     (second,) = clinic.people(1, address_key="info@gym.example", address_hash="info", household=1)
+    plan_december(clinic)
+    assert clinic.rows(DECEMBER) == {first: ("queued", None), second: ("skipped", "household")}
+
+
+BEFORE, MEANWHILE = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, 14, 31, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("changed", list(product([BEFORE, MEANWHILE], repeat=2)))
+@pytest.mark.parametrize("numbers", [(0, 1), (1, 0), (1, 2)])
+def test_an_address_stays_taken_whoever_of_the_household_comes_while_the_plan_runs(
+    any_clinic, numbers, changed, monkeypatch
+):
+    clinic = any_clinic
+    monkeypatch.setattr("nurture.planning.selection.PAGE_ROWS", 1)
+    clinic.campaign("partner-news")
+    shared = {"address_key": "info@gym.example", "address_hash": "info"}
+    erased = {"address_hash": "info", "address": None, "address_key": None, "erased_at": BEFORE}
+    clinic.people(1, **erased)
+    (first,), (second,) = (
+        clinic.people(1, **shared, household=number, updated_at=when)
+        for number, when in zip(numbers, changed, strict=True)
+    )
+    clinic.people(1, **erased)
     plan_december(clinic)
     assert clinic.rows(DECEMBER) == {first: ("queued", None), second: ("skipped", "household")}
 

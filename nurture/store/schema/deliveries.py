@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from nurture.store.schema.columns import Id, Json, id_column, instant_column, metadata, reference_column, text_column
 
 
-def _index_where(name: str, column: str, *, unique: bool = False) -> sa.Index:
-    """An index of the rows in which the column is not null."""
-    there = sa.text(f"{column} IS NOT NULL")
-    return sa.Index(name, column, unique=unique, sqlite_where=there, postgresql_where=there)
+def _index_where(name: str, *columns: str, unique: bool = False) -> sa.Index:
+    """An index of the rows in which the last of the columns is not null."""
+    there = sa.text(f"{columns[-1]} IS NOT NULL")
+    return sa.Index(name, *columns, unique=unique, sqlite_where=there, postgresql_where=there)
 
 
 delivery = sa.Table(
@@ -22,9 +22,11 @@ delivery = sa.Table(
     text_column("campaign"),  # copied from the edition, for the log's indices
     reference_column("contact_id", "contact.id", nullable=True, on_delete="SET NULL"),  # null: erased
     sa.Column("organization_id", Id, nullable=True),  # as it was when planned; no foreign key: history
-    # the address hash, so that one address gets an edition once; rows that are
-    # planned as skipped carry "<reason>:<contact id>" instead and leave it free
-    text_column("recipient_key"),
+    text_column("recipient_key"),  # the address hash, when it was planned
+    # the contact who stands for the address, so that one address gets an edition
+    # once (store.readers); null in rows that are planned as skipped, which leave it free. (An
+    # index by the hash would be written all over with every page of a plan.)
+    sa.Column("addressee", Id, nullable=True),
     text_column("address", nullable=True),  # null once erased
     text_column("domain", nullable=True),
     text_column("variant"),  # Category whose words the reader gets
@@ -46,16 +48,15 @@ delivery = sa.Table(
     instant_column("marked_at"),  # set durably before the body goes out
     instant_column("created_at", nullable=False),
     instant_column("settled_at"),  # when it reached its present final state
-    sa.UniqueConstraint("edition_id", "recipient_key"),
-    sa.Index("uq_delivery_contact", "edition_id", "contact_id", unique=True),
     # each index costs at every mail, so what can be is partial: only few rows have an owner
+    sa.Index("uq_delivery_contact", "contact_id", "edition_id", unique=True),
+    _index_where("uq_delivery_addressee", "edition_id", "addressee", unique=True),
     _index_where("uq_delivery_message", "message_id", unique=True),
     _index_where("ix_delivery_owner", "owner"),
     # what is due, and the log's pages: one look for each state, merged (store.log); the id breaks ties
     sa.Index("ix_delivery_state", "mode", "state", "next_attempt_at", "id"),
     sa.Index("ix_delivery_campaign", "mode", "campaign", "state", "next_attempt_at", "id"),
     sa.Index("ix_delivery_edition", "edition_id", "state", "next_attempt_at", "id"),
-    sa.Index("ix_delivery_contact", "contact_id"),
     sa.Index("ix_delivery_organization", "organization_id"),
 )
 

@@ -320,6 +320,7 @@ def upgrade() -> None:
         sa.Column("contact_id", identifier, nullable=True),
         sa.Column("organization_id", identifier, nullable=True),
         sa.Column("recipient_key", sa.Text(), nullable=False),
+        sa.Column("addressee", identifier, nullable=True),
         sa.Column("address", sa.Text(), nullable=True),
         sa.Column("domain", sa.Text(), nullable=True),
         sa.Column("variant", sa.Text(), nullable=False),
@@ -349,12 +350,10 @@ def upgrade() -> None:
             ["news_list_id"], ["news_list.id"], name=op.f("fk_delivery_news_list_id"), ondelete="RESTRICT"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
-        sa.UniqueConstraint("edition_id", "recipient_key", name=op.f("uq_delivery_edition_id_recipient_key")),
     )
     op.create_index(
         "ix_delivery_campaign", "delivery", ["mode", "campaign", "state", "next_attempt_at", "id"], unique=False
     )
-    op.create_index("ix_delivery_contact", "delivery", ["contact_id"], unique=False)
     op.create_index("ix_delivery_edition", "delivery", ["edition_id", "state", "next_attempt_at", "id"], unique=False)
     op.create_index("ix_delivery_organization", "delivery", ["organization_id"], unique=False)
     op.create_index(
@@ -366,7 +365,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("owner IS NOT NULL"),
     )
     op.create_index("ix_delivery_state", "delivery", ["mode", "state", "next_attempt_at", "id"], unique=False)
-    op.create_index("uq_delivery_contact", "delivery", ["edition_id", "contact_id"], unique=True)
+    op.create_index(
+        "uq_delivery_addressee",
+        "delivery",
+        ["edition_id", "addressee"],
+        unique=True,
+        sqlite_where=sa.text("addressee IS NOT NULL"),
+        postgresql_where=sa.text("addressee IS NOT NULL"),
+    )
+    op.create_index("uq_delivery_contact", "delivery", ["contact_id", "edition_id"], unique=True)
     op.create_index(
         "uq_delivery_message",
         "delivery",
