@@ -14,7 +14,7 @@ from benchmarks.long_log import CAMPAIGNS, write_long_log
 from benchmarks.measurement import Measurement, significant
 from nurture.reports.accounts import accounts
 from nurture.reports.log import LogQuery, log_page
-from nurture.store import Store, deliveries
+from nurture.store import Store, deliveries, uncertain
 from nurture.store.accounts import state_counts
 from nurture.vocabulary import WAITING_STATES, DeliveryState, Mode
 
@@ -92,7 +92,7 @@ def _others(store: Store) -> dict[str, Callable[[], object]]:
     now = datetime(2027, 1, 1, tzinfo=UTC)
     return {
         "status counts": read(state_counts, states=[*WAITING_STATES, DeliveryState.UNCERTAIN]),
-        "uncertain": read(deliveries.uncertain_count),
+        "uncertain": read(uncertain.undecided_count),
         "due senders": read(deliveries.due_senders, now=now),
         "next due": read(deliveries.next_due_at, after=now),
         "upkeep": read(deliveries.upkeep_due, now=now),

@@ -128,7 +128,9 @@ FINAL_STATES = frozenset(
 WAITING_STATES = frozenset({DeliveryState.QUEUED, DeliveryState.HELD, DeliveryState.SENDING})
 
 # Who may become what. The store refuses every pair that is not here; a test
-# walks all pairs. What happens after `sent` are events, not states.
+# walks all pairs. What happens after `sent` are events, not states. A yes that
+# comes late wins over every other end: a try may have been given up, and the
+# delivery queued again or settled by hand, before its answer could be written.
 TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.QUEUED: frozenset(
         {
@@ -137,9 +139,12 @@ TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
             DeliveryState.CANCELED,
             DeliveryState.EXPIRED,
             DeliveryState.HELD,
+            DeliveryState.SENT,  # a late yes
         }
     ),
-    DeliveryState.HELD: frozenset({DeliveryState.QUEUED, DeliveryState.CANCELED, DeliveryState.EXPIRED}),
+    DeliveryState.HELD: frozenset(
+        {DeliveryState.QUEUED, DeliveryState.CANCELED, DeliveryState.EXPIRED, DeliveryState.SENT}  # sent: a late yes
+    ),
     DeliveryState.SENDING: frozenset(
         {
             DeliveryState.SENT,
@@ -151,11 +156,11 @@ TRANSITIONS: dict[DeliveryState, frozenset[DeliveryState]] = {
         }
     ),
     DeliveryState.UNCERTAIN: frozenset({DeliveryState.SENT, DeliveryState.FAILED, DeliveryState.QUEUED}),
-    DeliveryState.FAILED: frozenset({DeliveryState.QUEUED}),  # by hand: retry --failed
+    DeliveryState.FAILED: frozenset({DeliveryState.QUEUED, DeliveryState.SENT}),  # retry --failed; a late yes
     DeliveryState.SENT: frozenset(),
-    DeliveryState.SKIPPED: frozenset(),
-    DeliveryState.CANCELED: frozenset(),
-    DeliveryState.EXPIRED: frozenset(),
+    DeliveryState.SKIPPED: frozenset({DeliveryState.SENT}),  # a late yes
+    DeliveryState.CANCELED: frozenset({DeliveryState.SENT}),  # a late yes
+    DeliveryState.EXPIRED: frozenset({DeliveryState.SENT}),  # a late yes
 }
 
 
@@ -192,6 +197,7 @@ class AttemptOutcome(StrEnum):
     REFUSED_AT_MARK = "refused_at_mark"  # our last gate said no; nothing left
     ABANDONED = "abandoned"  # the worker died or was stopped before the body
     UNCERTAIN = "uncertain"  # the body went out, no answer came
+    ARRIVED = "arrived"  # no answer came, but somebody found out that the mail arrived
 
 
 class Verdict(StrEnum):
@@ -217,7 +223,8 @@ class EventKind(StrEnum):
     EXPIRED = "expired"  # its window went by
     HELD = "held"  # stopped for now
     RESUMED = "resumed"  # goes on
-    REQUEUED = "requeued"  # back to the queue by hand or after a dead worker
+    REQUEUED = "requeued"  # back to the queue: by hand, by a rule, or after a dead worker
+    LEFT_UNCERTAIN = "left_uncertain"  # somebody decided to leave it uncertain
     BOUNCED = "bounced"  # a bounce came back
     OPENED = "opened"  # the open pixel was fetched
     CLICKED = "clicked"  # a link was followed

@@ -23,6 +23,7 @@ from nurture.cli import (
     sandbox,
     segments,
     sending,
+    uncertain,
     workspace,
 )
 from nurture.cli.options import choose_workspace
@@ -85,6 +86,7 @@ sending.register(app)
 control.register(app)
 review.register(app)
 app.add_typer(log.app, name="log")
+app.add_typer(uncertain.app, name="uncertain")
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(segments.app, name="segments")
 app.add_typer(news.app, name="news")

@@ -16,12 +16,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from nurture.clock import Clock, monotonic
+from nurture.delivery import uncertain
 from nurture.delivery.copies import PACE, Finding, Outside, Place, judge
 from nurture.delivery.outside import OutsideFile
 from nurture.delivery.ownership import dead_owners
-from nurture.delivery.settling import raise_uncertain
 from nurture.errors import CopyError
 from nurture.store import Connection, Store, alerts, deliveries, lineage, meta
+from nurture.store.uncertain import went_again
 from nurture.vocabulary import AlertKind, Mode
 
 log = logging.getLogger("nurture.delivery")
@@ -143,9 +144,10 @@ def confirm(store: Store, *, nothing_lost: bool, now: datetime) -> Confirmed | N
             if not nothing_lost:
                 lost_until = finding.lost_until(now)
                 # what workers of the original had in hand when the copy was made comes back to the queue first
-                recovered = deliveries.recover(connection, dead_owners(connection, store, but=""), now)
-                if recovered.uncertain:
-                    raise_uncertain(connection, Mode.LIVE, now)
+                deliveries.recover(connection, dead_owners(connection, store, but=""), now)
+                # the original may have sent them again in the lost time, so no rule does that here
+                went_again(connection, mode=Mode.LIVE)
+                uncertain.tell(connection, Mode.LIVE, now)
                 held = lineage.hold_due(connection, lost_until, now)
                 lineage.set_restored_until(connection, lost_until)
             here = _here(store)

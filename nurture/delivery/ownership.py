@@ -14,7 +14,7 @@ import os
 import secrets
 import socket
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from nurture.errors import StoreError
@@ -22,6 +22,7 @@ from nurture.store import Store, deliveries, workers
 from nurture.store.engine import Connection
 
 FOLDER = "locks"
+LAST_ANSWER = timedelta(minutes=10)
 
 
 class Owner:
@@ -76,6 +77,19 @@ def dead_owners(connection: Connection, store: Store, *, but: str) -> tuple[str,
         return ()
     if store.path is None:
         return workers.lapsed(connection, owners)
+    folder = store.path.parent / FOLDER
+    return tuple(owner for owner in owners if not _is_locked(folder / f"{owner}.lock"))
+
+
+def out_of_reach(connection: Connection, store: Store, owners: Collection[str]) -> tuple[str, ...]:
+    """Those of the owners from whom no answer can come any more: what they had in hand may go again.
+
+    Their lock is free (SQLite), or they were silent until 10 minutes after
+    their lease ended (PostgreSQL): a server may take that long to answer a body
+    (RFC 5321 4.5.3.2.6), and the owner may only be cut off from the database.
+    """
+    if store.path is None:
+        return workers.silent(connection, owners, workers.LEASE + LAST_ANSWER)
     folder = store.path.parent / FOLDER
     return tuple(owner for owner in owners if not _is_locked(folder / f"{owner}.lock"))
 

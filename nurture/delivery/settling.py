@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from nurture.delivery import uncertain
 from nurture.delivery.kept import KeptAnswer
 from nurture.delivery.retries import OUTAGE_PAUSE, jitter, next_attempt, sender_pause
 from nurture.delivery.transaction import Ending
-from nurture.store import alerts, attempts, deliveries, events, groups, senders, suppressions
+from nurture.store import alerts, attempts, events, groups, senders, suppressions
 from nurture.store.attempts import Attempt, ClaimedDelivery
 from nurture.store.engine import Connection
 from nurture.store.senders import StoppedSender
@@ -46,7 +47,7 @@ class Settlement:
         if settled and self.ending.verdict is Verdict.FAIL_ADDRESS and self.claimed.mode is Mode.LIVE:
             self._suppress(connection)
         if settled and outcome is AttemptOutcome.UNCERTAIN:
-            raise_uncertain(connection, self.claimed.mode, self.now)
+            uncertain.tell(connection, self.claimed.mode, self.now)
         return attempts.STATE_AFTER[outcome]
 
     @staticmethod
@@ -191,10 +192,3 @@ def keep(
         at=now,
         again_at=again_at,
     )
-
-
-def raise_uncertain(connection: Connection, mode: Mode, now: datetime) -> None:
-    """Somebody must decide; the message holds a count and no person."""
-    count = deliveries.uncertain_count(connection, mode=mode)
-    words = f"{count} mails may or may not have arrived: the mail server had them and gave no answer"
-    alerts.raise_alert(connection, AlertKind.UNCERTAIN_DELIVERIES, mode, words, now)

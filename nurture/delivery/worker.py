@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nurture.clock import Clock, monotonic
 from nurture.composing.dkim import Signer
+from nurture.delivery import uncertain
 from nurture.delivery.connection import Timeouts
 from nurture.delivery.crew import Crew
 from nurture.delivery.guard import Watermark
@@ -21,16 +22,16 @@ from nurture.delivery.messages import EditionComposers
 from nurture.delivery.ownership import Owner, dead_owners, folder_of, forget
 from nurture.delivery.replaying import Replay
 from nurture.delivery.routes import Route, route_for
-from nurture.delivery.settling import SenderStop, raise_uncertain
+from nurture.delivery.settling import SenderStop
 from nurture.delivery.shift import Shift
 from nurture.delivery.stock import Stock
 from nurture.delivery.tokens import Dry
 from nurture.delivery.traffic import Traffic
 from nurture.errors import CopyError, SecretError, SenderError, StoreError
-from nurture.store import Store, alerts, deliveries, editions, meta, senders, workers
+from nurture.store import Store, deliveries, editions, meta, senders, workers
 from nurture.store.engine import Connection
 from nurture.store.senders import StoppedSender
-from nurture.vocabulary import AlertKind, DeliveryState, Mode
+from nurture.vocabulary import DeliveryState, Mode
 from nurture.workspace.settings import Sender
 from nurture.workspace.workspace import Workspace
 
@@ -151,6 +152,7 @@ class Worker:
         await self._replay.run()
         expired = await self._upkeep(mode)
         await self._watermark.keep_up(workspace.settings.zone, sending=False)
+        await self._follow_rules(shift)
         await self._send_all(shift)
         return DeliverySummary(
             sent=shift.counts[DeliveryState.SENT],
@@ -201,9 +203,8 @@ class Worker:
 
     def _give_all_back(self, connection: Connection) -> None:
         now = self._clock.now()
-        recovered = deliveries.recover(connection, [self.owner], now)
-        if recovered.uncertain:
-            raise_uncertain(connection, meta.get_mode(connection), now)
+        if deliveries.recover(connection, [self.owner], now, own=self.owner).uncertain:
+            uncertain.tell(connection, meta.get_mode(connection), now)
 
     async def _renew_if_due(self) -> None:
         if monotonic() - self._renewed >= RENEWAL:
@@ -227,12 +228,11 @@ class Worker:
             return 0
 
         def work(connection: Connection) -> int:
-            recovered = deliveries.recover(connection, gone, now)
+            if deliveries.recover(connection, gone, now, own=self.owner).uncertain:
+                uncertain.tell(connection, mode, now)
             for owner in gone:
                 if owner != self.owner:
                     workers.end(connection, owner, now)
-            if recovered.uncertain:
-                raise_uncertain(connection, mode, now)
             deliveries.cancel_leftovers(connection, mode=mode, now=now)
             expired = deliveries.expire(connection, mode=mode, now=now)
             editions.finish_drained(connection, mode=mode, now=now)
@@ -243,6 +243,14 @@ class Worker:
             if owner != self.owner:
                 forget(self._store, owner)
         return expired
+
+    async def _follow_rules(self, shift: Shift) -> None:
+        """What the senders' rules say of uncertain mails; in a restored copy nothing before somebody confirms it."""
+        store, settings, mode, now = self._store, shift.workspace.settings, shift.mode, self._clock.now()
+        if await self._ledger.read(lambda connection: uncertain.rules_apply(connection, store, settings, mode, now)):
+            if mode is Mode.LIVE:
+                await self._watermark.before_sending(settings.zone)
+            await self._ledger.write(lambda connection: uncertain.follow_rules(connection, store, settings, mode, now))
 
     async def _send_all(self, shift: Shift) -> None:
         now = self._clock.now()
@@ -265,7 +273,7 @@ class Worker:
             if post.stock.dry is not None:
                 shift.limited[sender] = post.stock.dry
                 self._dry[sender] = post.stock.dry, self._clock.now()
-        await self._ledger.write(lambda connection: self._tidy(connection, shift.mode))
+        await self._ledger.write(lambda connection: self._tidy(connection, shift))
 
     async def _posts(self, shift: Shift, *, but: Collection[str]) -> dict[str, Post]:
         """The senders that have something to do and may."""
@@ -338,11 +346,10 @@ class Worker:
             for line in self._lines.values():
                 line.keep_late_answer()
 
-    def _tidy(self, connection: Connection, mode: Mode) -> None:
+    def _tidy(self, connection: Connection, shift: Shift) -> None:
         now = self._clock.now()
-        editions.finish_drained(connection, mode=mode, now=now)
-        if not deliveries.uncertain_count(connection, mode=mode):
-            alerts.resolve_alert(connection, AlertKind.UNCERTAIN_DELIVERIES, mode, now)
+        uncertain.follow_rules(connection, self._store, shift.workspace.settings, shift.mode, now)
+        editions.finish_drained(connection, mode=shift.mode, now=now)
 
 
 def _signer(sender: Sender | None, root: Path) -> Signer:

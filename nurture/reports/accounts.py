@@ -155,9 +155,9 @@ def _row_problems(groups: Sequence[DeliveryGroup]) -> Iterable[str]:
             yield which.format(f"in the unknown state `{group.state}`")
         if group.state == DeliveryState.SENT and group.accepts == 0:
             yield which.format("called sent, but no server answered 2xx")
-        if group.state != DeliveryState.SENT and group.accepts > 0:
+        if group.state != DeliveryState.SENT and group.accepts > 0 and not _goes_again(group):
             yield which.format(f"called {group.state}, but a server answered 2xx")
-        if group.accepts > 1:
+        if group.accepts > 1 + group.resends:
             yield which.format(f"accepted {group.accepts} times")
         if group.misfiled:
             yield which.format("marked with another mode or campaign than the edition's")
@@ -165,6 +165,11 @@ def _row_problems(groups: Sequence[DeliveryGroup]) -> Iterable[str]:
             yield which.format("skipped without a reason")
         if group.nameless:
             yield which.format("called sent, but without a Message-ID")
+
+
+def _goes_again(group: DeliveryGroup) -> bool:
+    """A late yes to a mail that was on its way once more: the end of that try will say so."""
+    return group.state == DeliveryState.SENDING and group.resends > 0
 
 
 def _deliveries(count: int) -> str:

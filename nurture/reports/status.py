@@ -16,6 +16,7 @@ from nurture.store.accounts import state_counts
 from nurture.store.alerts import Alert
 from nurture.store.editions import EditionRow, list_editions
 from nurture.store.jobs import JobRun
+from nurture.store.uncertain import undecided_count
 from nurture.store.workers import WorkerRow
 from nurture.vocabulary import WAITING_STATES, AlertKind, DeliveryState, EditionState, Mode
 from nurture.workspace.workspace import Workspace
@@ -90,12 +91,12 @@ def status(store: Store, workspace: Workspace, *, now: datetime, next_editions: 
         runs = jobs.job_runs(connection)
         open_alerts = alerts.open_alerts(connection)
         counts = state_counts(connection, mode=mode, states=[*WAITING_STATES, DeliveryState.UNCERTAIN])
+        undecided = undecided_count(connection, mode=mode)
         paused = campaigns.paused_campaigns(connection)
         slow = slowed(connection, workspace.settings, mode=mode, now=now)
         under_way = list_editions(connection, mode=mode, states=[EditionState.PLANNING, EditionState.READY])
         coming = look(connection, workspace, now=now).due(until=now + _LOOK_AHEAD)
     loops = tuple(_loop(row, now if store.dialect == "sqlite" else None) for row in running if row.owner in alive)
-    uncertain = counts.get(DeliveryState.UNCERTAIN, 0)
     return Status(
         mode=mode,
         now=now,
@@ -105,16 +106,16 @@ def status(store: Store, workspace: Workspace, *, now: datetime, next_editions: 
         next_editions=tuple(_coming(coming)[:next_editions]),
         alerts=open_alerts,
         waiting=sum(counts.get(state, 0) for state in WAITING_STATES),
-        uncertain=uncertain,
+        uncertain=counts.get(DeliveryState.UNCERTAIN, 0),
         paused=paused,
         slowed=slow,
-        troubles=((copy,) if copy else ()) + tuple(troubles(loops, runs, open_alerts, uncertain=uncertain)),
+        troubles=((copy,) if copy else ()) + tuple(troubles(loops, runs, open_alerts, undecided=undecided)),
         copy=copy,
     )
 
 
 def troubles(
-    loops: Sequence[LoopStatus], runs: Sequence[JobRun], open_alerts: Sequence[Alert], *, uncertain: int
+    loops: Sequence[LoopStatus], runs: Sequence[JobRun], open_alerts: Sequence[Alert], *, undecided: int
 ) -> Iterable[str]:
     """What needs a person, in words. Pure."""
     if not loops:
@@ -129,9 +130,9 @@ def troubles(
             yield f"the job {run.job} failed: {run.error}"
     for alert in open_alerts:
         yield f"{alert.kind.replace('_', ' ')} ({alert.subject}): {alert.message}"
-    if uncertain and not any(alert.kind is AlertKind.UNCERTAIN_DELIVERIES for alert in open_alerts):
-        are = "1 delivery is" if uncertain == 1 else f"{uncertain} deliveries are"
-        yield f"{are} uncertain, handed over without an answer: nurture log --state uncertain"
+    if undecided and not any(alert.kind is AlertKind.UNCERTAIN_DELIVERIES for alert in open_alerts):
+        are = "1 delivery is" if undecided == 1 else f"{undecided} deliveries are"
+        yield f"{are} uncertain, handed over without an answer: see `nurture uncertain list`"
 
 
 def _loop(row: WorkerRow, now: datetime | None) -> LoopStatus:

@@ -62,7 +62,10 @@ def delivery_in_words(
         case DeliveryState.EXPIRED:
             return _joined(f"its time ({window}) went by before it could leave", answer)
         case DeliveryState.UNCERTAIN:
-            return _joined("handed over, but no answer came back: it may have arrived or not", reason)
+            words = _joined("handed over, but no answer came back: it may have arrived or not", reason)
+            if row.decided_at is not None:
+                return f"{words}; left so by hand at {local(row.decided_at, zone)}"
+            return f"{words}; decide with `nurture uncertain` (number {row.id})"
 
 
 def _queued(

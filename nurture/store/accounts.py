@@ -12,8 +12,11 @@ from sqlalchemy import Connection
 from nurture.store.schema import attempt, delivery, edition
 from nurture.vocabulary import AttemptOutcome, DeliveryState, Mode
 
-# RFC 5321 4.2.1: 2yz is a positive completion, here the one after the body.
-_ACCEPTED = sa.and_(attempt.c.outcome == AttemptOutcome.SENT, attempt.c.code.between(200, 299))
+# RFC 5321 4.2.1: 2yz is a positive completion, here the one after the body. Or somebody found out.
+_ACCEPTED = sa.or_(
+    sa.and_(attempt.c.outcome == AttemptOutcome.SENT, attempt.c.code.between(200, 299)),
+    attempt.c.outcome == AttemptOutcome.ARRIVED,
+)
 _UNANSWERED = sa.or_(attempt.c.outcome.is_(None), attempt.c.outcome == AttemptOutcome.UNCERTAIN)
 
 
@@ -35,14 +38,16 @@ class DeliveryGroup:
     """How many deliveries of an edition are alike, and the first of them.
 
     ``accepts`` counts each one's attempts that were answered with a 2xx after
-    the body. The flags tell what should never be: ``misfiled`` rows carry
-    another mode or campaign than their edition, ``unexplained`` ones are
-    skipped without a reason, ``nameless`` ones are sent without a Message-ID.
+    the body, ``resends`` how often it went again after no answer. The flags
+    tell what should never be: ``misfiled`` rows carry another mode or campaign
+    than their edition, ``unexplained`` ones are skipped without a reason,
+    ``nameless`` ones are sent without a Message-ID.
     """
 
     edition_id: int
     state: str  # a DeliveryState, unless the row is damaged
     accepts: int
+    resends: int
     misfiled: bool
     unexplained: bool
     nameless: bool
@@ -94,6 +99,7 @@ def delivery_groups(connection: Connection, *, mode: Mode, edition_id: int | Non
             delivery.c.edition_id,
             delivery.c.state,
             _attempts_where(_ACCEPTED).label("accepts"),
+            delivery.c.resends,
             sa.or_(delivery.c.mode != edition.c.mode, delivery.c.campaign != edition.c.campaign).label("misfiled"),
             sa.and_(delivery.c.state == DeliveryState.SKIPPED, delivery.c.reason.is_(None)).label("unexplained"),
             sa.and_(delivery.c.state == DeliveryState.SENT, delivery.c.message_id.is_(None)).label("nameless"),
@@ -104,7 +110,7 @@ def delivery_groups(connection: Connection, *, mode: Mode, edition_id: int | Non
     if edition_id is not None:
         rows = rows.where(edition.c.id == edition_id)
     each = rows.subquery()
-    keys = (each.c.edition_id, each.c.state, each.c.accepts, each.c.misfiled, each.c.unexplained, each.c.nameless)
+    keys = tuple(column for column in each.c if column.name != "id")
     query = sa.select(*keys, sa.func.count().label("deliveries"), sa.func.min(each.c.id).label("first_id")).group_by(
         *keys
     )
@@ -113,6 +119,7 @@ def delivery_groups(connection: Connection, *, mode: Mode, edition_id: int | Non
             edition_id=row.edition_id,
             state=row.state,
             accepts=row.accepts,
+            resends=row.resends,
             misfiled=bool(row.misfiled),
             unexplained=bool(row.unexplained),
             nameless=bool(row.nameless),

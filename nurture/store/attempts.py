@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from nurture.store import editions
+from nurture.store import editions, late_answers
 from nurture.store.gate import Refusal
 from nurture.store.schema import attempt, delivery
 from nurture.store.transitions import Transition
@@ -92,9 +92,10 @@ class AttemptEnd:
 # The statements of each mail are built once: building one costs more than running it.
 _NOT_ENDED = attempt.c.outcome.is_(None)
 _GIVEN_UP = attempt.c.outcome.in_([AttemptOutcome.UNCERTAIN, AttemptOutcome.ABANDONED])
-_END, _END_FOR_GOOD = (
+_HEARSAY = attempt.c.outcome == AttemptOutcome.ARRIVED
+_END, _END_FOR_GOOD, _END_WITH_YES = (
     sa.update(attempt).where(attempt.c.id == sa.bindparam("attempt_id"), replaceable)
-    for replaceable in (_NOT_ENDED, _NOT_ENDED | _GIVEN_UP)
+    for replaceable in (_NOT_ENDED, _NOT_ENDED | _GIVEN_UP, _NOT_ENDED | _GIVEN_UP | _HEARSAY)
 )
 
 
@@ -102,11 +103,15 @@ def end_try(connection: sa.Connection, attempt_id: int, result: AttemptEnd, now:
     """End a try. False if it has an outcome that this one may not replace.
 
     An answer that was read replaces ``uncertain`` and ``abandoned``, which
-    others wrote when they thought this worker dead.
+    others wrote when they thought this worker dead; a yes also ``arrived``.
     """
-    given_up = result.outcome in (AttemptOutcome.UNCERTAIN, AttemptOutcome.ABANDONED)
+    statement = _END_FOR_GOOD
+    if result.outcome in (AttemptOutcome.UNCERTAIN, AttemptOutcome.ABANDONED):
+        statement = _END
+    elif result.outcome is AttemptOutcome.SENT:
+        statement = _END_WITH_YES
     ended = connection.execute(
-        _END if given_up else _END_FOR_GOOD,
+        statement,
         {
             "attempt_id": attempt_id,
             "outcome": result.outcome,
@@ -134,6 +139,11 @@ def end_open(
         .where(attempt.c.delivery_id.in_(delivery_ids), attempt.c.outcome.is_(None))
         .values(outcome=outcome, ended_at=now, **({"phase": phase} if phase else {}))
     )
+
+
+def had_no_answer() -> sa.ColumnElement[bool]:
+    """A condition on ``delivery``: a try of it ended without an answer, so its mail may be in the world."""
+    return sa.exists().where(attempt.c.delivery_id == delivery.c.id, attempt.c.outcome == AttemptOutcome.UNCERTAIN)
 
 
 def outcome_of(connection: sa.Connection, attempt_id: int) -> AttemptOutcome | None:
@@ -207,6 +217,8 @@ def _settling(expected: DeliveryState, new: DeliveryState, *, counted: bool) -> 
         values["attempts"] = delivery.c.attempts + 1
     if new is DeliveryState.QUEUED:
         values |= {"next_attempt_at": sa.bindparam("again_at"), "marked_at": None}
+    if new is DeliveryState.UNCERTAIN:
+        values |= {"owner": None}  # its owner says so itself: no answer will come
     return Transition(expected, new, where=_CLAIMED, values=values)
 
 
@@ -226,16 +238,19 @@ def settle(
     """End a try and move its delivery. Doing it twice equals once.
 
     An answer that was read also wins over ``uncertain``, which recovery wrote
-    when it thought this worker dead. ``next_attempt_at`` is needed for outcomes
-    that go back to the queue. Of a contact who was erased meanwhile no words are
-    kept: servers like to repeat the address. False if nothing was changed: it
-    was settled before, or another claim has the row.
+    when it thought this worker dead; a yes wins over whatever came of the row
+    meanwhile. ``next_attempt_at`` is needed for outcomes that go back to the
+    queue. Of a contact who was erased meanwhile no words are kept: servers like
+    to repeat the address. False if nothing was changed: it was settled before,
+    or another claim has the row.
     """
     if connection.execute(_WHOSE, {"settled_id": claimed.id}).scalar_one_or_none() is None:
         end = replace(end, answer=None)
     if not end_try(connection, attempt.id, end, now):
         return False
     new = STATE_AFTER[end.outcome]
+    if new is not DeliveryState.SENT and late_answers.has_yes(connection, claimed.id):
+        new = DeliveryState.SENT
     words = " ".join(filter(None, (str(end.code or ""), end.enhanced, end.answer)))[:ANSWER_LIMIT]
     requeued = new is DeliveryState.QUEUED
     parameters = {
@@ -254,11 +269,11 @@ def settle(
             connection,
             now,
             parameters,
-            event=EventKind.RETRIED if end.outcome is AttemptOutcome.RETRY else None,
+            event=EventKind.RETRIED if requeued and end.outcome is AttemptOutcome.RETRY else None,
             data=data,
         )
         if moved:
             if expected is DeliveryState.UNCERTAIN and requeued:
                 editions.wait_again(connection, claimed.edition_id)
             return True
-    return False
+    return end.outcome is AttemptOutcome.SENT and late_answers.win(connection, claimed.id, now, data=data)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from nurture.store import attempts, editions, news
+from nurture.store import attempts, editions, late_answers, news
 from nurture.store.attempts import ClaimedDelivery
 from nurture.store.events import DeliveryKey
 from nurture.store.schema import campaign_control, delivery, edition
@@ -214,11 +214,12 @@ def owners_in_hand(connection: sa.Connection) -> tuple[str, ...]:
     return tuple(owner for owner in connection.execute(mine.distinct()).scalars() if owner)
 
 
-def recover(connection: sa.Connection, owners: Collection[str], now: datetime) -> Recovered:
+def recover(connection: sa.Connection, owners: Collection[str], now: datetime, *, own: str | None = None) -> Recovered:
     """Take back the rows of owners that are proven dead, or of a worker that has nothing in hand.
 
     What was not marked goes back to the queue; what was marked may have
-    arrived, so it becomes uncertain and stays so until somebody knows.
+    arrived, so it becomes uncertain. It keeps its owner, unless that is ``own``,
+    the caller itself, which knows that no answer will come.
     """
     held = delivery.c.owner.in_(list(owners))
     unmarked = move(
@@ -237,11 +238,16 @@ def recover(connection: sa.Connection, owners: Collection[str], now: datetime) -
         DeliveryState.UNCERTAIN,
         now,
         where=held & delivery.c.marked_at.is_not(None),
-        values={"reason": "the worker died while the mail server had the mail"},
+        values={"reason": "the worker died while the mail server had the mail", "owner": _but(own)},
         data={"reason": "its worker died after the mark"},
     )
     attempts.end_open(connection, [row.id for row in marked], AttemptOutcome.UNCERTAIN, now, phase=AttemptPhase.BODY)
-    return Recovered(len(unmarked), len(marked))
+    decided = late_answers.win_uncertain(connection, [row.id for row in marked], now) if marked else set()
+    return Recovered(len(unmarked), len(marked) - len(decided))
+
+
+def _but(own: str | None) -> sa.ColumnElement[str | None]:
+    return sa.func.nullif(delivery.c.owner, own) if own else delivery.c.owner
 
 
 def _some(mode: Mode, state: DeliveryState, condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
@@ -312,6 +318,7 @@ def retry_failed(connection: sa.Connection, edition_id: int, now: datetime) -> i
         where=delivery.c.edition_id == edition_id,
         values={
             "attempts": 0,
+            "resends": delivery.c.resends + sa.case((attempts.had_no_answer(), 1), else_=0),
             "marked_at": None,
             "reason": None,
             "not_before": now,
@@ -337,15 +344,6 @@ def release_held(connection: sa.Connection, edition_id: int, now: datetime) -> i
         data={"reason": "by hand"},
     )
     return len(queued)
-
-
-def uncertain_count(connection: sa.Connection, *, mode: Mode) -> int:
-    """How many deliveries somebody must decide about."""
-    return connection.execute(
-        sa.select(sa.func.count())
-        .select_from(delivery)
-        .where(delivery.c.mode == mode, delivery.c.state == DeliveryState.UNCERTAIN)
-    ).scalar_one()
 
 
 def upkeep_due(connection: sa.Connection, *, mode: Mode, now: datetime) -> bool:

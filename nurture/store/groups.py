@@ -111,6 +111,12 @@ def _claims(claimed: Sequence[ClaimedDelivery]) -> dict[str, list[Any]]:
     return {"ids": [each.id for each in padded], "claims": [(each.id, each.claim) for each in padded]}
 
 
+def _each_once(claimed: Sequence[ClaimedDelivery]) -> None:
+    # a worker that was taken for dead may claim anew what it still holds; alone, each is judged by its claim
+    if len({each.id for each in claimed}) < len(claimed):
+        raise ValueError("two claims of one delivery in a group")
+
+
 def _padded(values: Sequence[T]) -> list[T]:
     """Filled up with its last one to a power of two: the database keeps few texts of a statement ready, not 256."""
     missing = (1 << (len(values) - 1).bit_length()) - len(values)
@@ -135,7 +141,9 @@ def begin(
 
     Refused if the gate is shut (the row is settled accordingly) or the campaign
     is ``paused`` (the row goes back to the queue). ``today`` is the clinic's date.
+    Raises `ValueError` for two claims of one delivery.
     """
+    _each_once([each.claimed for each in wanted])
     going = [each for each in wanted if not paused & {"*", each.claimed.campaign}]
     open_ids = set()
     if going:
@@ -212,7 +220,9 @@ def mark(
     """Durably before the bodies go out: the last gate, one UPDATE; who may not leave, and why, by delivery id.
 
     A refusal has settled the delivery and ended the attempt; a paused one is back in the queue.
+    Raises `ValueError` for two claims of one delivery.
     """
+    _each_once([each.claimed for each in wanted])
     going = [each.claimed for each in wanted if not paused & {"*", each.claimed.campaign}]
     marked: set[int] = set()
     if going:

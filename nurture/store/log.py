@@ -50,7 +50,11 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRow:
-    """One delivery as the log shows it. Instants are UTC; ``time`` is what pages go by."""
+    """One delivery as the log shows it. Instants are UTC; ``time`` is what pages go by.
+
+    ``resends``: how often it went again after no answer; ``decided_at``: when
+    somebody decided to leave it uncertain.
+    """
 
     id: int
     mode: Mode
@@ -69,6 +73,8 @@ class DeliveryRow:
     not_after: datetime
     created_at: datetime
     settled_at: datetime | None
+    resends: int
+    decided_at: datetime | None
     last_attempt: AttemptRow | None
 
     @property
@@ -229,5 +235,7 @@ def _delivery(row: sa.RowMapping, last_attempt: AttemptRow | None) -> DeliveryRo
         not_after=row["not_after"],
         created_at=row["created_at"],
         settled_at=row["settled_at"],
+        resends=row["resends"],
+        decided_at=row["decided_at"],
         last_attempt=last_attempt,
     )

@@ -45,9 +45,11 @@ class Transition:
         self._is_final = new in FINAL_STATES
         self._event = EVENT_OF.get(new)
         settled: dict[str, Any] = {"settled_at": sa.bindparam("now_settled") if self._is_final else None}
-        # an uncertain row keeps its owner and mark: they tell whose answer is missing
+        # a row that others call uncertain keeps its owner: whose answer may still come
         if new not in (DeliveryState.SENDING, DeliveryState.UNCERTAIN):
             settled |= {"owner": None}
+        if new is DeliveryState.UNCERTAIN:
+            settled |= {"decided_at": None}  # each time anew
         self._statement = (
             sa.update(delivery)
             .where(delivery.c.state == expected, where)

@@ -64,6 +64,19 @@ def not_ended(connection: sa.Connection) -> Sequence[WorkerRow]:
     return [WorkerRow(**row) for row in rows.mappings()]
 
 
+def silent(connection: sa.Connection, owners: Collection[str], duration: timedelta) -> tuple[str, ...]:
+    """PostgreSQL only: which of these owners gave no sign of life for so long, by the database's clock.
+
+    Unlike with `lapsed`, one that others called dead counts as alive until then.
+    """
+    limit = sa.func.clock_timestamp() - sa.bindparam("duration", duration, sa.Interval())
+    heard = connection.execute(
+        sa.select(worker.c.owner).where(worker.c.owner.in_(list(owners)), worker.c.seen_at >= limit)
+    )
+    alive = set(heard.scalars())
+    return tuple(owner for owner in owners if owner not in alive)
+
+
 def lapsed(connection: sa.Connection, owners: Collection[str], lease: timedelta = LEASE) -> tuple[str, ...]:
     """PostgreSQL only: which of these owners have no running lease by the database's clock."""
     limit = sa.func.clock_timestamp() - sa.bindparam("lease", lease, sa.Interval())

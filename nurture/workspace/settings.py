@@ -180,6 +180,13 @@ class Pipelining(StrEnum):
     OFF = "off"  # one command at a time
 
 
+class OnUncertain(StrEnum):
+    """What becomes of a mail that may or may not have arrived."""
+
+    HOLD = "hold"  # nothing, until somebody decides: `nurture uncertain`
+    RESEND = "resend"  # it goes again, once; the reader may get two copies with one Message-ID
+
+
 class Smtp(Model):
     """The mail server that takes the clinic's mail."""
 
@@ -257,6 +264,11 @@ class Sender(Model):
         description="Connections kept open at once; while some wait for a slow provider, up to as many more.",
     )
     limits: SenderLimits = Field(default_factory=lambda: SenderLimits(), description="How much it may send.")
+    on_uncertain: OnUncertain = Field(
+        OnUncertain.HOLD,
+        description="What becomes of a mail whose server took it and gave no answer: `hold` asks you "
+        "(`nurture uncertain`), `resend` sends it once more after 10 minutes; some readers then get two copies.",
+    )
     signer: Slug | None = Field(None, description="The person under `staff` who signs.")
     dkim: Annotated[tuple[Dkim, ...], BeforeValidator(_as_list)] = Field(
         (),

@@ -18,6 +18,7 @@ senders:
     address: hello@riverbend.example
     connections: CONNECTIONS
     limits: LIMITS
+    on_uncertain: RULE
     smtp: SMTP
 providers: PROVIDERS
 """
@@ -52,13 +53,14 @@ def make_clinic(
     connections: int = 1,
     limits: str = "{}",
     providers: str = "{}",
+    on_uncertain: str = "hold",
 ) -> Workspace:
     """Write the folder (anew) and load it; ``smtp`` is the sender's account, ``limits`` and ``providers`` are YAML."""
     (root / "campaigns").mkdir(parents=True, exist_ok=True)
     (root / "templates/emails").mkdir(parents=True, exist_ok=True)
     account = "null" if smtp is None else "{" + ", ".join(f"{key}: {value}" for key, value in smtp.items()) + "}"
     settings = SETTINGS.replace("SMTP", account).replace("CONNECTIONS", str(connections))
-    settings = settings.replace("LIMITS", limits).replace("PROVIDERS", providers)
+    settings = settings.replace("LIMITS", limits).replace("PROVIDERS", providers).replace("RULE", on_uncertain)
     (root / "nurture.yaml").write_text(settings)
     (root / "campaigns/partner-news.yaml").write_text(CAMPAIGN)
     (root / "templates/emails/plain.mjml").write_text(TEMPLATE)

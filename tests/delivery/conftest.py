@@ -55,6 +55,7 @@ class Office:
         self.connections = 1
         self.limits = "{}"
         self.providers = "{}"
+        self.on_uncertain = "hold"
         self.timeouts = QUICK
         with store.write() as connection:
             meta.set_mode(connection, Mode.LIVE, NOW)
@@ -73,6 +74,7 @@ class Office:
             connections=self.connections,
             limits=self.limits,
             providers=self.providers,
+            on_uncertain=self.on_uncertain,
         )
         return Worker(self.store, lambda: workspace, self.clock, sandbox=sandbox, timeouts=self.timeouts)
 

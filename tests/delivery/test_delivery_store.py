@@ -424,3 +424,22 @@ def test_many_are_begun_marked_and_settled_at_once_each_by_its_own_right(make_ou
         assert groups.settle_sent(connection, ended, now=NOW) == {claimed[0].id, claimed[3].id}
     assert outbox.states == ["sent", "skipped", "sending", "sent"]
     assert outbox.column("values") == [{"n": claimed[0].id}, None, None, {"n": claimed[3].id}]
+
+
+def test_a_worker_that_claims_again_what_it_still_holds_sends_one_body(make_outbox: MakeOutbox) -> None:
+    """It was taken for dead: one line still has the old claim, another the new one, and both meet in a group."""
+    outbox = make_outbox()
+    (old,) = claim(outbox.store)
+    old_try = begin(outbox.store, old)
+    with outbox.store.write() as connection:
+        deliveries.recover(connection, ["worker-a"], NOW)
+    (new,) = claim(outbox.store)
+    new_try = begin(outbox.store, new)
+    assert isinstance(old_try, Attempt)
+    assert isinstance(new_try, Attempt)
+    both = [Marking(old, old_try, {}), Marking(new, new_try, {})]
+    with outbox.store.write() as connection, pytest.raises(ValueError, match="two claims"):
+        groups.mark(connection, both, frozenset(), owner="worker-a", now=NOW, today=TODAY)
+    # alone, as the ledger does it then
+    assert mark(outbox.store, old, old_try) == Refusal(None, "another worker has it")
+    assert mark(outbox.store, new, new_try) is None

@@ -1,7 +1,8 @@
 """The store's steps in any order, by several workers, against a model in plain Python.
 
 Every delivery is in exactly the state that the model says, at every step; a
-yes that was settled stays; nobody gets two mails unless somebody retried by hand.
+yes that was settled stays; nobody gets two mails unless somebody retried or
+sent again by hand.
 """
 
 import os
@@ -23,7 +24,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from nurture.delivery import control
 from nurture.errors import InputError
 from nurture.reports.accounts import accounts
-from nurture.store import Store, attempts, deliveries, editions, groups, meta, open_store, suppressions
+from nurture.store import Store, attempts, deliveries, editions, groups, meta, open_store, suppressions, uncertain
 from nurture.store.attempts import Attempt, AttemptEnd, ClaimedDelivery
 from nurture.store.deliveries import BY_HAND_WINDOW
 from nurture.store.erasure import erase_contact
@@ -67,7 +68,10 @@ class Row:
     erased: bool = False
     arrived: int = 0  # how often a server took it
     by_hand: int = 0
+    resends: int = 0
+    left: bool = False  # somebody decided to leave it uncertain
     settled_yes: bool = False
+    said_arrived: bool = False  # by somebody, no server
 
     @property
     def shut(self) -> DeliveryState | None:
@@ -88,6 +92,7 @@ class Hand:
     answer: str = ""  # the body is out, and this came back
     settled: bool = False
     recovered: bool = False  # others took the try away: its end was written as uncertain or abandoned
+    hearsay: bool = False  # somebody said that it arrived: only a yes replaces that
 
 
 @dataclass
@@ -104,6 +109,12 @@ class Model:
     def ours(self, hand: Hand) -> bool:
         row = self.rows[hand.claimed.id]
         return row.state is S.SENDING and row.owner == hand.owner and row.claim == hand.claimed.claim and not row.marked
+
+
+def apart(hands: list[Hand]) -> list[list[Hand]]:
+    """One group, unless a worker that seemed dead claimed anew what it still holds: then each alone, as the ledger does."""
+    once = len({hand.claimed.id for hand in hands}) == len(hands)
+    return [hands] if once else [[hand] for hand in hands]
 
 
 class DeliveryMachine(RuleBasedStateMachine):
@@ -177,7 +188,10 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.begin_all(data.draw(st.sampled_from(sorted({hand.owner for hand in self.hands(attempt=None)}))))
 
     def begin_all(self, owner: str) -> None:
-        group = self.hands(attempt=None, owner=owner)
+        for group in apart(self.hands(attempt=None, owner=owner)):
+            self.begin_group(group, owner)
+
+    def begin_group(self, group: list[Hand], owner: str) -> None:
         wanted = [
             Beginning(hand.claimed, "mx.example:25", f"<{hand.claimed.id}@clinic.example>", NOW) for hand in group
         ]
@@ -206,7 +220,10 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.mark_all(data.draw(st.sampled_from(sorted({hand.owner for hand in self.unmarked()}))))
 
     def mark_all(self, owner: str) -> None:
-        group = [hand for hand in self.unmarked() if hand.owner == owner]
+        for group in apart([hand for hand in self.unmarked() if hand.owner == owner]):
+            self.mark_group(group, owner)
+
+    def mark_group(self, group: list[Hand], owner: str) -> None:
         wanted = [Marking(hand.claimed, hand.attempt, {"n": 1}) for hand in group if hand.attempt]
         with self.store.write() as connection:
             refusals = groups.mark(
@@ -231,7 +248,9 @@ class DeliveryMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.hands(marked=True, answer=""))
     @rule(data=st.data(), answer=st.sampled_from(sorted(ANSWERS)), kept=st.booleans())
     def send(self, data: st.DataObject, answer: str, kept: bool) -> None:
-        hand = data.draw(st.sampled_from(self.hands(marked=True, answer="")))
+        self.answer(data.draw(st.sampled_from(self.hands(marked=True, answer=""))), answer, kept=kept)
+
+    def answer(self, hand: Hand, answer: str, *, kept: bool) -> None:
         hand.answer = answer
         self._row(hand).arrived += answer == "yes" or (answer == "silence" and kept)
 
@@ -239,14 +258,20 @@ class DeliveryMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def settle(self, data: st.DataObject) -> None:
         """The first time, or again; also by a worker that everybody takes for dead."""
-        hand = data.draw(st.sampled_from([hand for hand in self.model.hands if hand.answer]))
+        self.settle_hand(data.draw(st.sampled_from([hand for hand in self.model.hands if hand.answer])))
+
+    def settle_hand(self, hand: Hand) -> None:
         row = self._row(hand)
         lives = row.claim == hand.claimed.claim and row.state in (S.SENDING, S.UNCERTAIN)
-        takes = lives and not hand.settled and not (hand.answer == "silence" and hand.recovered)
+        heard = not hand.settled and not (hand.answer == "silence" and hand.recovered)
+        heard &= not hand.hearsay or hand.answer == "yes"
+        under_way = row.state is S.SENDING and row.marked  # in another worker's hands
+        late_yes = hand.answer == "yes" and row.state is not S.SENT and not under_way
+        takes = heard and (lives or late_yes)
         again = self.now + RETRY_IN
         assert hand.attempt is not None
         with self.store.write() as connection:
-            if hand.answer == "yes" and row.state is S.SENDING and not hand.settled:
+            if hand.answer == "yes" and lives and row.state is S.SENDING and not hand.settled:
                 done = groups.settle_sent(connection, [(hand.claimed, hand.attempt, ANSWERS["yes"])], now=self.now) == {
                     hand.claimed.id
                 }
@@ -261,11 +286,14 @@ class DeliveryMachine(RuleBasedStateMachine):
                 )
         assert done == takes
         hand.settled = True
+        row.settled_yes |= heard and hand.answer == "yes"
         if not takes:
             return
-        row.state = AFTER[hand.answer]
+        row.state = S.SENT if row.settled_yes else AFTER[hand.answer]
         row.tries += 1
-        row.settled_yes |= hand.answer == "yes"
+        row.left = False
+        if row.state is not S.UNCERTAIN:
+            row.marked = False
         if row.state is S.QUEUED:
             row.due, row.owner, row.marked = again, "", False
             if not self.model.canceled:
@@ -310,9 +338,83 @@ class DeliveryMachine(RuleBasedStateMachine):
             for hand in self.model.hands:
                 hand.recovered |= hand.claimed.id == key and hand.claimed.claim == row.claim
             if row.marked:
-                row.state = S.UNCERTAIN
+                row.state, row.left = (S.SENT if row.settled_yes else S.UNCERTAIN), False
             else:
                 row.state, row.owner = S.QUEUED, ""
+
+    # -- what becomes of uncertain ones
+
+    def in_doubt(self, **wanted: object) -> list[int]:
+        rows = self.model.rows.items()
+        return [key for key, row in rows if row.state is S.UNCERTAIN and not (wanted and row.left)]
+
+    def decide(self, keys: set[int]) -> tuple[uncertain.UncertainRow, ...]:
+        """What the store finds of them: those that are uncertain."""
+        with self.store.read() as connection:
+            found = uncertain.find(connection, uncertain.Choice(Mode.LIVE, ids=tuple(keys)))
+        assert {row.id for row in found} == keys & set(self.in_doubt())
+        return found
+
+    @rule(data=st.data())
+    def leave_uncertain(self, data: st.DataObject) -> None:
+        rows = self.decide(data.draw(st.sets(st.sampled_from(sorted(self.model.rows)))))
+        new = [row.id for row in rows if not self.model.rows[row.id].left]
+        with self.store.write() as connection:
+            assert uncertain.leave(connection, rows, self.now, by="test") == len(new)
+        for key in new:
+            self.model.rows[key].left = True
+
+    @precondition(lambda self: self.in_doubt())
+    @rule(data=st.data(), pause=st.sampled_from([0, 10]))
+    def resend(self, data: st.DataObject, pause: int) -> None:
+        """Also while its worker only seemed dead: then its answer may still come."""
+        self.queue_again(data.draw(st.sets(st.sampled_from(sorted(self.model.rows)), min_size=3)), pause)
+
+    def queue_again(self, keys: set[int], pause: int) -> None:
+        rows = self.decide(keys)
+        when = self.now + timedelta(minutes=pause)
+        with self.store.write() as connection:
+            queued = uncertain.queue_again(connection, rows, self.now, when=when, data={"by": "test"})
+        assert queued == (0 if self.model.canceled else len(rows))
+        if not queued:
+            return
+        self.model.ready = True
+        for found in rows:
+            row = self.model.rows[found.id]
+            row.state, row.owner, row.marked, row.due = S.QUEUED, "", False, when
+            row.tries = max(row.tries, 1)
+            row.resends += 1
+
+    @rule(which=st.integers(0, 1), further=st.sampled_from(["queued", "claimed", "marked"]), late=st.booleans())
+    def cut_off(self, which: int, further: str, late: bool) -> None:
+        """A worker is cut off from the database and taken for dead; its mail goes again, then its yes comes."""
+        self.go_to_the_mark(which, 2)
+        under_way = self.hands(marked=True, answer="", owner=self.workers[which], recovered=False)
+        if not under_way:
+            return
+        hand = under_way[-1]
+        self.recover({which})
+        self.queue_again({hand.claimed.id}, 0)
+        if further == "claimed":
+            self.claim(1 - which, 3)
+        elif further == "marked":
+            self.go_to_the_mark(1 - which, 3)
+        if late:
+            self.answer(hand, "yes", kept=True)
+            self.settle_hand(hand)
+
+    @precondition(lambda self: self.in_doubt())
+    @rule(data=st.data(), arrived=st.booleans())
+    def settle_by_hand(self, data: st.DataObject, arrived: bool) -> None:
+        rows = self.decide({data.draw(st.sampled_from(self.in_doubt()))})
+        with self.store.write() as connection:
+            assert uncertain.settle(connection, rows, self.now, arrived=arrived, by="test") == len(rows)
+        for found in rows:
+            row = self.model.rows[found.id]
+            row.state, row.marked = (S.SENT if arrived else S.FAILED), False
+            row.said_arrived |= arrived
+            for hand in self.model.hands:
+                hand.hearsay |= arrived and hand.claimed.id == found.id and hand.claimed.claim == row.claim
 
     # -- what people do
 
@@ -422,13 +524,21 @@ class DeliveryMachine(RuleBasedStateMachine):
         (account,) = counted.editions
         states = Counter(row.state for row in self.model.rows.values())
         assert account.planned == PEOPLE == sum(states.values())
-        assert (account.sent, account.uncertain) == (states[S.SENT], states[S.UNCERTAIN])
+        # a late yes to a mail that is on its way once more counts at once
+        late = sum(row.settled_yes and row.state is S.SENDING for row in self.model.rows.values())
+        assert (account.sent, account.uncertain) == (states[S.SENT] + late, states[S.UNCERTAIN])
+
+    @invariant()
+    def who_is_asked_about(self) -> None:
+        with self.store.read() as connection:
+            assert uncertain.undecided_count(connection, mode=Mode.LIVE) == len(self.in_doubt(left=False))
 
     @invariant()
     def a_settled_yes_stays_and_nobody_gets_it_twice(self) -> None:
         for row in self.model.rows.values():
-            assert row.state is S.SENT or not row.settled_yes
-            assert row.arrived <= 1 + row.by_hand
+            going_again = row.state is S.SENDING and row.marked and row.resends
+            assert row.state is S.SENT or going_again or not (row.settled_yes or row.said_arrived)
+            assert row.arrived <= 1 + row.by_hand + row.resends
 
 
 DeliveryMachine.TestCase.settings = settings(

@@ -85,7 +85,7 @@ def test_what_needs_a_person(loop: Owner, store: Store, history: Any, workspace:
     assert found.troubles == (
         "the job plan failed: no space is left",
         "job failed (feeds): 404",
-        "1 delivery is uncertain, handed over without an answer: nurture log --state uncertain",
+        "1 delivery is uncertain, handed over without an answer: see `nurture uncertain list`",
     )
     assert found.paused == {"partner-news": NOW}
     assert [run.job for run in found.jobs] == ["feeds", "plan"]
@@ -96,5 +96,5 @@ def test_one_hanging_loop_beside_a_living_one_is_no_trouble() -> None:
         return LoopStatus("owner", "here", 1, NOW, NOW, silent)
 
     hanging, living = loop(timedelta(hours=1)), loop(timedelta(0))
-    assert list(troubles([hanging, living], [], [], uncertain=0)) == []
-    assert len(list(troubles([hanging], [], [], uncertain=0))) == 1
+    assert list(troubles([hanging, living], [], [], undecided=0)) == []
+    assert len(list(troubles([hanging], [], [], undecided=0))) == 1

@@ -145,7 +145,11 @@ DELIVERIES: list[tuple[str, dict[str, Any], str]] = [
     (S.EXPIRED, {}, "its time (2026-12-01 09:30 to 2026-12-02 09:30) went by before it could leave"),
     (S.HELD, {}, "held until somebody lets it go on"),
     (S.SENDING, {}, "being sent right now"),
-    (S.UNCERTAIN, {}, "handed over, but no answer came back: it may have arrived or not"),
+    (
+        S.UNCERTAIN,
+        {},
+        "handed over, but no answer came back: it may have arrived or not; decide with `nurture uncertain` (number 1)",
+    ),
     (S.QUEUED, {}, "due since 2026-12-01 09:30, waits for `nurture run`"),
     (
         S.QUEUED,

@@ -47,6 +47,8 @@ delivery = sa.Table(
     text_column("owner", nullable=True),  # worker.owner that holds it
     instant_column("marked_at"),  # set durably before the body goes out
     instant_column("created_at", nullable=False),
+    sa.Column("resends", sa.Integer, nullable=False, server_default="0"),  # how often it went again after no answer
+    instant_column("decided_at"),  # when somebody decided to leave it uncertain
     instant_column("settled_at"),  # when it reached its present final state
     # each index costs at every mail, so what can be is partial: only few rows have an owner
     sa.Index("uq_delivery_contact", "contact_id", "edition_id", unique=True),

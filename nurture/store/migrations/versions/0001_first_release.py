@@ -339,6 +339,8 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=True),
         sa.Column("marked_at", instant, nullable=True),
         sa.Column("created_at", instant, nullable=False),
+        sa.Column("resends", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("decided_at", instant, nullable=True),
         sa.Column("settled_at", instant, nullable=True),
         sa.ForeignKeyConstraint(
             ["contact_id"], ["contact.id"], name=op.f("fk_delivery_contact_id"), ondelete="SET NULL"
