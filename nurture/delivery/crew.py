@@ -61,7 +61,7 @@ class Crew:
         if self._errors:
             raise self._errors[0]
         for post in self._posts.values():
-            await post.stock.write_lessons()
+            await post.experience.write_lessons()
             await post.stock.give_all_back()
 
     def _hire(self, post: Post, lines: int) -> None:
@@ -81,7 +81,8 @@ class Crew:
         waits = False
         for post in self._posts.values():
             if not self._shift.ledger.troubled:
-                await post.stock.write_lessons()
+                await post.experience.write_lessons()
+                await post.stock.give_back_put_off()
             stuck = [line for line in post.lines if _is_stuck(post, line)]
             for line in stuck:
                 await line.unburden()
@@ -98,13 +99,13 @@ class Crew:
         if self._errors or not self._shift.may_go_on(post.sender):
             return
         missing = post.route.connections - (len(post.lines) - stuck)
-        room = post.stock.traffic.most_lines(self._shift.clock.now()) - len(post.lines)
+        room = post.experience.traffic.most_lines(self._shift.clock.now()) - len(post.lines)
         self._hire(post, post.stock.openings(min(missing, room)))
 
 
 def _is_stuck(post: Post, line: Line) -> bool:
     """It waits for a provider that takes far longer than the others; no other line shall begin with that."""
-    waits, traffic = line.waits_for(), post.stock.traffic
+    waits, traffic = line.waits_for(), post.experience.traffic
     if waits is None or not traffic.keeps_waiting(*waits):
         return False
     if traffic.is_slow(*waits):

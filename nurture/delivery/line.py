@@ -20,6 +20,7 @@ from nurture.clock import monotonic
 from nurture.composing.dkim import Signer
 from nurture.delivery.connection import BrokenConnectionError, SmtpConnection
 from nurture.delivery.dialing import DialError, dial
+from nurture.delivery.experience import Experience
 from nurture.delivery.kept import KeptAnswer
 from nurture.delivery.opening import opens
 from nurture.delivery.routes import Route
@@ -55,6 +56,7 @@ class Post:
     route: Route
     signer: Signer
     stock: Stock
+    experience: Experience
     lines: list[Line] = field(default_factory=list)
 
     def connected(self) -> int:
@@ -63,7 +65,7 @@ class Post:
 
     def crowd(self, now: datetime) -> None:
         """The mail server takes no more connections than it has."""
-        self.stock.traffic.crowd(self.connected(), now)
+        self.experience.traffic.crowd(self.connected(), now)
 
 
 class Line:
@@ -96,7 +98,7 @@ class Line:
         if self._waits is None:
             return None
         transaction, since = self._waits
-        return self._stock.providers.of(transaction.claimed.address), transaction.waited + monotonic() - since
+        return self.post.experience.providers.of(transaction.claimed.address), transaction.waited + monotonic() - since
 
     async def unburden(self) -> None:
         """It waits long: what else it has in its hands goes to the other lines. Raises `StoreError`."""
@@ -214,7 +216,7 @@ class Line:
             if ahead is not None:
                 await self._supply.give_back(ahead.claimed)
             return None
-        if ahead is not None and self._stock.is_put_off(ahead.taken.provider):
+        if ahead is not None and self.post.experience.is_put_off(ahead.taken.provider):
             await self._supply.give_back(ahead.claimed)
             ahead = None
         return ahead or await self._supply.next()
@@ -375,7 +377,7 @@ class Line:
             if unanswered and self.post.connected():
                 await self._leave(transaction)
                 return
-            self._stock.answered(transaction, ending)
+            self.post.experience.answered(transaction, ending)
             await self._stop(transaction, ending)
             self._forget(transaction)
             return
@@ -385,7 +387,7 @@ class Line:
 
     def _count(self, transaction: Transaction, ending: Ending, state: DeliveryState) -> None:
         self._forget(transaction)
-        self._stock.answered(transaction, ending)
+        self.post.experience.answered(transaction, ending)
         self._shift.retried += state is DeliveryState.QUEUED and ending.end.outcome is AttemptOutcome.RETRY
         self._shift.count(state)
 

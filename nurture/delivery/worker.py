@@ -14,6 +14,7 @@ from nurture.composing.dkim import Signer
 from nurture.delivery import uncertain
 from nurture.delivery.connection import Timeouts
 from nurture.delivery.crew import Crew
+from nurture.delivery.experience import Experience
 from nurture.delivery.guard import Watermark
 from nurture.delivery.journal import SUFFIX, Journal
 from nurture.delivery.ledger import Ledger
@@ -291,9 +292,10 @@ class Worker:
             traffic = self._traffic.get(sender)
             if traffic is None or traffic.connections != route.connections:
                 traffic = self._traffic[sender] = Traffic(route.connections)
-            stock = Stock(shift, sender, traffic, lines=route.connections)
-            await stock.refresh()
-            posts[sender] = Post(sender, route, signer, stock)
+            experience = Experience(shift, sender, traffic)
+            await experience.refresh()
+            stock = Stock(shift, sender, experience, lines=route.connections)
+            posts[sender] = Post(sender, route, signer, stock, experience)
         return posts
 
     async def _until_lines_end(self, shift: Shift, crew: Crew) -> None:
