@@ -38,7 +38,8 @@ class Stock:
         self._unused = 0  # tokens that were taken for mails that did not go
         self._claiming = asyncio.Lock()
         self._changed = asyncio.Event()
-        self._nothing_since: float | None = None
+        self._nothing_since: float | None = None  # the queue had nothing but for the providers that were left out
+        self._nothing_but: frozenset[str] = frozenset()
         self._after: Position | None = None  # the claim goes on behind it
         self._left_at: dict[str, Position | None] = {}  # where mails of a provider were left for the first time
 
@@ -144,7 +145,9 @@ class Stock:
         return self.dry is not None and self._shift.clock.now() < self.dry.until
 
     def _had_nothing(self) -> bool:
-        return self._nothing_since is not None and monotonic() - self._nothing_since < LOOK_AGAIN
+        if self._nothing_since is None or monotonic() - self._nothing_since >= LOOK_AGAIN:
+            return False
+        return self._nothing_but <= self._left_out()
 
     async def _wait_for_token(self) -> bool:
         assert self.dry is not None
@@ -177,7 +180,7 @@ class Stock:
                 found = await self._ask(size, blocked, None)
         shift.give_back(size - len(found.batch))
         if not found.batch and found.dry is None:
-            self._nothing_since = monotonic()
+            self._nothing_since, self._nothing_but = monotonic(), blocked
         return bool(found.batch)
 
     async def _ask(self, size: int, blocked: frozenset[str], after: Position | None) -> Claimed:
@@ -208,8 +211,7 @@ class Stock:
 
     def _blocked(self) -> frozenset[str]:
         """Providers that the claim leaves out: they get nothing now, or enough of theirs waits here."""
-        full = {provider for provider, count in self._parked.items() if count >= PARKED}
-        blocked = full | self._experience.closed()
+        blocked = self._left_out()
         for provider in blocked - self._left_at.keys():
             self._left_at[provider] = self._after
         for provider in self._left_at.keys() - blocked:
@@ -217,4 +219,8 @@ class Stock:
             self._after = None if left is None or self._after is None else min(self._after, left)
         if not blocked:
             self._after = None
-        return frozenset(blocked)
+        return blocked
+
+    def _left_out(self) -> frozenset[str]:
+        full = {provider for provider, count in self._parked.items() if count >= PARKED}
+        return frozenset(full | self._experience.closed())

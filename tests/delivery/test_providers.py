@@ -74,6 +74,19 @@ async def test_others_finish_nearly_as_soon_as_without_a_dead_and_a_dripping_pro
     assert taken[1] <= 1.2 * taken[0]
 
 
+@pytest.mark.parametrize("domains", [GOOD[:1], GOOD[:2], GOOD])
+async def test_many_lines_send_all_that_is_due_in_one_round(
+    office: Office, server: ScriptedSmtp, domains: list[str]
+) -> None:
+    """Lines that found nothing while a provider's mails stood in stock once ended the round after 100 mails."""
+    office.use(server)
+    office.connections = 8
+    outbox = office.outbox(recipients=400)
+    outbox.spread_over(domains)
+    assert (await office.deliver()).sent == 400
+    assert outbox.column("attempts") == [1] * 400
+
+
 def rows_of(office: Office) -> dict[str, pacing.PaceRow]:
     with office.store.read() as connection:
         return dict(pacing.of_sender(connection, Mode.LIVE, "clinic"))
