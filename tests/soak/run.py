@@ -65,17 +65,15 @@ def main() -> None:
         for kind in chosen.databases:
             for tasks in _tasks(chosen, kind, templates[kind]):
                 row = Row.of(tasks[0].name, KINDS[kind], chosen.seed, pool.map(run, tasks))
-                print(row.line, flush=True)
+                print(row.line, *row.problems, sep="\n    ", flush=True)
                 rows.append(row)
-    broken = [f"{row.phase}, {row.database}: {problem}" for row in rows for problem in row.problems]
-    for problem in broken:
-        print(problem, file=sys.stderr)
+    broken = any(row.problems for row in rows)
     minutes = (time.monotonic() - began) / 60
     print(f"{sum(row.mails for row in rows):,} mails, {sum(row.kills for row in rows):,} kills, {minutes:.1f} minutes")
     if full and not broken:
         report.write(rows)
         print(f"Written to {report.DOCUMENT.relative_to(report.ROOT)}")
-    sys.exit(bool(broken))
+    sys.exit(broken)
 
 
 def run(task: Task) -> Result:
