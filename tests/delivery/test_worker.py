@@ -66,6 +66,15 @@ async def test_a_second_run_sends_nothing(office: Office, server: ScriptedSmtp) 
     assert len(server.mails) == 2
 
 
+async def test_one_round_delivers_all_that_is_due(office: Office, server: ScriptedSmtp) -> None:
+    """More than what all connections claim at once, and all of it at one provider."""
+    office.use(server)
+    office.connections = 4
+    outbox = office.outbox(recipients=260)
+    assert (await office.deliver()).sent == 260
+    assert outbox.states == ["sent"] * 260
+
+
 async def test_a_limit_is_kept(office: Office, server: ScriptedSmtp) -> None:
     office.use(server)
     outbox = office.outbox(recipients=5)
