@@ -33,24 +33,26 @@ _EDITIONS = f"""INSERT INTO edition (id, mode, campaign, occurrence, kind, topic
       CASE WHEN i < {{finished}} THEN {_DUE.format(edition="i")} END FROM number"""
 # number i of edition e goes to a contact of its own; the remainders are as good as dice
 _DICE = "(i * 7919 + e * 104729) % 1000"
-_STATE = f"""CASE WHEN e >= {{finished}} THEN 'queued' WHEN {_DICE} < 930 THEN 'sent' WHEN {_DICE} < 970 THEN 'skipped'
-    WHEN {_DICE} < 985 THEN 'failed' WHEN {_DICE} < 995 THEN 'expired' WHEN {_DICE} < 998 THEN 'canceled'
-    WHEN {_DICE} = 998 THEN 'uncertain' ELSE 'held' END"""
+_STATE = f"""CASE WHEN e >= {{finished}} THEN CASE {_DICE} WHEN 0 THEN 'held' ELSE 'queued' END
+    WHEN {_DICE} < 930 THEN 'sent' WHEN {_DICE} < 970 THEN 'skipped' WHEN {_DICE} < 985 THEN 'failed'
+    WHEN {_DICE} < 995 THEN 'expired' WHEN {_DICE} < 999 THEN 'canceled' ELSE 'uncertain' END"""
 _TIME = """datetime('2024-01-02 17:30:00', '+' || (e * 12 + CASE WHEN i % 5 THEN 0 ELSE i % 4 END) || ' hours')
     || '.000000'"""
-_DELIVERIES = f"""INSERT INTO delivery (mode, edition_id, campaign, contact_id, recipient_key, address, domain, variant,
-      state, reason, consent_mask, message_id, message_date, "values", not_before, not_after, next_attempt_at, attempts,
-      claim, created_at, settled_at)
+_DELIVERIES = f"""INSERT INTO delivery (mode, edition_id, campaign, contact_id, recipient_key, addressee, address,
+      domain, variant, state, reason, consent_mask, message_id, message_date, "values", not_before,
+      not_after, next_attempt_at, attempts, claim, created_at, settled_at)
     {_NUMBERS}, made AS MATERIALIZED (SELECT e, i, (i * 7 + e * 4001) % {{people}} AS person, {_STATE} AS state,
       {_TIME} AS time FROM number, (SELECT {{edition}} AS e))
     SELECT 'sandbox', e + 1, 'campaign-' || (e % {CAMPAIGNS}), person + 1,
       printf('%08x%056x', person * 2654435761 % 4294967296, person),
+      CASE state WHEN 'skipped' THEN NULL ELSE person + 1 END,
       'person' || person || '@partner' || (person / 10) || '.example', 'partner' || (person / 10) || '.example',
       'private_business', state, CASE state WHEN 'skipped' THEN 'no_news' WHEN 'failed' THEN 'no such user' END, 0,
       CASE WHEN state IN ('sent', 'failed', 'uncertain') THEN '<' || e || '.' || i || '@clinic.example>' END, time,
       CASE WHEN state IN ('sent', 'failed', 'uncertain')
         THEN json_object('contact', json_object('greeting', 'Dr. Example ' || i, 'last_name', 'Example ' || i)) END,
-      time, time, time, 1, 1, time, CASE WHEN state NOT IN ('queued', 'held') THEN time END FROM made"""
+      time, datetime(time, '+30 days') || '.000000', time, 1, 1, time,
+      CASE WHEN state NOT IN ('queued', 'held') THEN time END FROM made"""
 _ATTEMPTS = """INSERT INTO attempt (delivery_id, number, claim, owner, sender, server, phase, outcome, code, enhanced,
       answer, started_at, ended_at)
     SELECT id, 1, 1, 'worker', 'clinic', 'mail.clinic.example:587', 'body', state,

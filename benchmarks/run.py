@@ -20,7 +20,18 @@ from typing import Any
 
 from benchmarks.processes import ROOT
 
-GROUPS = ("startup", "composing", "signing", "sending", "wire", "planning", "importing", "segments", "sample_clinic")
+GROUPS = (
+    "startup",
+    "composing",
+    "signing",
+    "sending",
+    "wire",
+    "planning",
+    "log_pages",
+    "importing",
+    "segments",
+    "sample_clinic",
+)
 RESULT = ROOT / "build" / "bench.json"
 DOCUMENT = ROOT / "docs" / "performance.md"
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"

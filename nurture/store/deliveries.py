@@ -48,15 +48,19 @@ def _not_paused() -> sa.ColumnElement[bool]:
     return ~sa.exists().where(campaign_control.c.campaign.in_([delivery.c.campaign, "*"]))
 
 
-def _waits(mode: Mode | sa.BindParameter[str], now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
-    """Rows that may be claimed if their edition is ready."""
+def _ripe(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
+    """Rows that may be claimed if their edition is ready, of both modes."""
     return sa.and_(
-        delivery.c.mode == mode,
         delivery.c.state == DeliveryState.QUEUED,
         delivery.c.next_attempt_at <= now,
         ~_too_late(now),
         _not_paused(),
     )
+
+
+def _waits(mode: Mode | sa.BindParameter[str], now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
+    """Rows that may be claimed if their edition is ready."""
+    return (delivery.c.mode == mode) & _ripe(now)
 
 
 def _due(mode: Mode, now: datetime) -> sa.ColumnElement[bool]:
@@ -79,8 +83,10 @@ def due_senders(connection: sa.Connection, *, mode: Mode, now: datetime) -> tupl
     names = connection.execute(
         sa.select(edition.c.sender)
         .where(
+            # the mode is asked of the edition, else SQLite looks through the rows of all editions for each
+            edition.c.mode == mode,
             edition.c.state == EditionState.READY,
-            sa.exists().where(delivery.c.edition_id == edition.c.id, _due(mode, now)).correlate(edition),
+            sa.exists().where(delivery.c.edition_id == edition.c.id, _ripe(now)).correlate(edition),
         )
         .distinct()
         .order_by(edition.c.sender)
@@ -349,8 +355,9 @@ def release_held(connection: sa.Connection, edition_id: int, now: datetime) -> i
 def upkeep_due(connection: sa.Connection, *, mode: Mode, now: datetime) -> bool:
     """Whether `expire` or `cancel_leftovers` would find something."""
     waiting = delivery.c.state.in_([DeliveryState.QUEUED, DeliveryState.HELD])
+    left = sa.exists().where(delivery.c.edition_id == edition.c.id, delivery.c.state == DeliveryState.QUEUED)
     query = sa.select(
-        sa.exists().where(delivery.c.mode == mode, waiting, _too_late(now))
-        | sa.exists().where(delivery.c.mode == mode, delivery.c.state == DeliveryState.QUEUED, _canceled_edition())
+        sa.exists().where(edition.c.mode == mode, edition.c.state == EditionState.CANCELED, left)
+        | sa.exists().where(delivery.c.mode == mode, waiting, _too_late(now))
     )
     return bool(connection.execute(query).scalar_one())
