@@ -21,7 +21,7 @@ from nurture.planning.due import Decision, Due
 from nurture.planning.occurrences import NOMINAL_FORMAT, Occurrence
 from nurture.planning.outlook import Outlook, loaded_campaigns, look
 from nurture.planning.selection import Selection, items_for, openings_of
-from nurture.store import Store, alerts, campaigns, deliveries, editions, meta, plans
+from nurture.store import Store, alerts, campaigns, deliveries, editions, meta, plan_pages, plans
 from nurture.store.alerts import Alert
 from nurture.store.editions import EditionId, EditionRow
 from nurture.store.plans import NewEdition
@@ -233,7 +233,9 @@ class _Planner:
                 rest = page[bisect(page, held.planned_through) :]
                 readers = selection.readers(connection, rest, plan_began=held.created_at)
                 planned = selection.choose(readers, selection.facts(connection, readers, edition_id=row.id))
-                plans.add_page(connection, held, zip(readers, planned, strict=True), through=rest[-1], now=self.now)
+                plan_pages.add_page(
+                    connection, held, zip(readers, planned, strict=True), through=rest[-1], now=self.now
+                )
         with self.store.write() as connection:
             ready = plans.make_ready(
                 connection, row.id, skip_if_empty=selection.campaign.content.skip_if_empty, now=self.now

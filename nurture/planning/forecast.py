@@ -21,7 +21,7 @@ from nurture.planning.selection import Selection, items_for
 from nurture.store import Connection, Store
 from nurture.store.contacts import PersonRow, people_by_id
 from nurture.store.editions import EditionId
-from nurture.store.plans import PlannedDelivery
+from nurture.store.plan_pages import PlannedDelivery
 from nurture.store.readers import Reader
 from nurture.vocabulary import CampaignKind, EditionReason, Intent, SkipReason
 from nurture.workspace.campaign import Campaign

@@ -19,7 +19,7 @@ from nurture.news.item import NewsItem, candidates
 from nurture.planning.gates import Facts, NewsRule, Rules, near_since, pass_gates, variant_for
 from nurture.planning.windows import Openings, zone_for
 from nurture.store import Connection, history, news
-from nurture.store.plans import PAGE_ROWS, PlannedDelivery
+from nurture.store.plan_pages import PAGE_ROWS, PlannedDelivery
 from nurture.store.readers import Reader, meant_ids, readers_of
 from nurture.vocabulary import Category, Intent, Mode
 from nurture.workspace.campaign import Campaign

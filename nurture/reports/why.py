@@ -23,7 +23,7 @@ from nurture.store.contacts import PersonRow, people_by_address
 from nurture.store.editions import EditionRow, list_editions
 from nurture.store.log import AttemptRow
 from nurture.store.log_pages import Filter
-from nurture.store.plans import PlannedDelivery
+from nurture.store.plan_pages import PlannedDelivery
 from nurture.store.suppressions import SuppressionRow, suppressions_of
 from nurture.vocabulary import CONSENT_BITS, EventKind, Mode, SkipReason
 from nurture.workspace.campaign import Campaign

@@ -18,7 +18,7 @@ from nurture.planning.selection import Selection, items_for
 from nurture.service.house import House
 from nurture.store import Connection, meta
 from nurture.store.contacts import PersonRow, people_by_address, people_by_id
-from nurture.store.plans import PlannedDelivery
+from nurture.store.plan_pages import PlannedDelivery
 from nurture.vocabulary import SkipReason
 
 

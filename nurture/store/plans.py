@@ -9,25 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
-from nurture.store import events, news
+from nurture.store import events
 from nurture.store.editions import EditionId, EditionRow, get, lock
-from nurture.store.expressions import one_of_parameter
 from nurture.store.inserting import insert
-from nurture.store.readers import Reader
-from nurture.store.schema import contact, delivery, edition, edition_content
+from nurture.store.schema import delivery, edition, edition_content
 from nurture.vocabulary import (
     CampaignKind,
-    Category,
     DeliveryState,
     EditionReason,
     EditionState,
@@ -36,8 +31,6 @@ from nurture.vocabulary import (
     Mode,
     SkipReason,
 )
-
-PAGE_ROWS = 1500  # deliveries in one transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +47,6 @@ class NewEdition:
     expires_at: datetime
     campaign_digest: str
     news_ids: Sequence[str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedDelivery:
-    """What is planned for all readers who are alike. ``reason`` None: queued, else skipped. Instants are UTC."""
-
-    variant: Category
-    reason: SkipReason | None
-    consent_mask: int
-    not_before: datetime
-    not_after: datetime
-    news: tuple[str, ...] = ()
 
 
 def content_digest(content: Mapping[str, Any]) -> str:
@@ -128,79 +109,6 @@ def has_missed_after(connection: Connection, *, mode: Mode, now: datetime) -> bo
         edition.c.mode == mode, edition.c.state == EditionState.MISSED, edition.c.due_at > now
     )
     return connection.execute(query.limit(1)).first() is not None
-
-
-def add_page(
-    connection: Connection,
-    held: EditionRow,
-    page: Iterable[tuple[Reader, PlannedDelivery]],
-    *,
-    through: int,
-    now: datetime,
-) -> None:
-    """Write what is planned for each reader, and how far the plan got. ``held`` is from `lock`, in state planning.
-
-    The database makes the rows from the contacts, in one step for all who get the same.
-    """
-    groups: dict[tuple[PlannedDelivery, int | None], list[int]] = {}
-    for reader, planned in page:
-        shares_with = reader.addressee if reader.addressee != reader.id else None
-        groups.setdefault((planned, shares_with), []).append(reader.id)
-    lists = news.keep_lists(connection, {planned.news for planned, _ in groups if _carries(planned)})
-    shared = {"mode": held.mode, "edition_id": held.id, "campaign": held.campaign, "created_at": now}
-    for (planned, shares_with), ids in groups.items():
-        queued = planned.reason is None
-        values = (
-            shared
-            | {
-                "variant": planned.variant,
-                "news_list_id": lists[planned.news] if _carries(planned) else None,
-                "state": DeliveryState.QUEUED if queued else DeliveryState.SKIPPED,
-                "reason": planned.reason,
-                "consent_mask": planned.consent_mask,
-                "not_before": planned.not_before,
-                "not_after": planned.not_after,
-                "next_attempt_at": planned.not_before,
-                "settled_at": None if queued else now,
-            }
-            | ({"addressee": shares_with} if queued else {})
-        )
-        parameters = {f"its_{name}": value for name, value in values.items()} | {"ids": ids}
-        connection.execute(_rows_for(connection.dialect.name, queued=queued), parameters)
-    connection.execute(_GOT_THROUGH, {"its_id": held.id, "through": through})
-
-
-def _carries(planned: PlannedDelivery) -> bool:
-    return planned.reason is None and bool(planned.news)
-
-
-_SHARED = (
-    "mode", "edition_id", "campaign", "created_at", "variant", "news_list_id", "state", "reason", "consent_mask",
-    "not_before", "not_after", "next_attempt_at", "settled_at",
-)  # fmt: skip
-_GOT_THROUGH = (
-    sa.update(edition).where(edition.c.id == sa.bindparam("its_id")).values(planned_through=sa.bindparam("through"))
-)
-
-
-@cache
-def _rows_for(dialect: str, *, queued: bool) -> sa.Insert:
-    """The rows of contacts for whom the same is planned; built once, as a page has many such groups."""
-    shared = {name: sa.bindparam(f"its_{name}", type_=delivery.c[name].type) for name in _SHARED}
-    # only a mail that may leave takes the address; see the table
-    first = sa.bindparam("its_addressee", type_=delivery.c.addressee.type)
-    addressee = sa.func.coalesce(first, contact.c.id) if queued else sa.cast(sa.null(), first.type)
-    own = {
-        "contact_id": contact.c.id,
-        "organization_id": contact.c.organization_id,
-        "recipient_key": contact.c.address_hash,
-        "addressee": addressee,
-        "address": contact.c.address,
-        "domain": contact.c.domain,
-    }
-    chosen = sa.select(*shared.values(), *own.values()).where(one_of_parameter(dialect, contact.c.id, "ids"))
-    made = postgresql.insert(delivery) if dialect == "postgresql" else sqlite.insert(delivery)
-    return made.from_select([*_SHARED, *own], chosen).on_conflict_do_nothing()
 
 
 def make_ready(connection: Connection, edition_id: int, *, skip_if_empty: bool, now: datetime) -> EditionRow:
