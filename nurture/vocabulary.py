@@ -237,6 +237,14 @@ class EventKind(StrEnum):
     ERASED = "erased"  # a contact was erased
 
 
+class WorkerRole(StrEnum):
+    """What a process that delivers is."""
+
+    LOOP = "loop"  # `nurture run`: plans and delivers
+    MEMBER = "member"  # one of `nurture run --workers`: only delivers
+    COMMAND = "command"  # delivers once and ends: `nurture send`, the demo
+
+
 class NewsKind(StrEnum):
     """Where a news item comes from."""
 
@@ -250,6 +258,7 @@ class AlertKind(StrEnum):
     BROKEN_FILES = "broken_files"  # the workspace has problems; the last good set is at work
     SENDER_STOPPED = "sender_stopped"  # a server refused the sender itself
     JOB_FAILED = "job_failed"  # a named job of the loop failed
+    WORKER_DIED = "worker_died"  # one of `nurture run --workers` ended by itself; it is started again
     UNCERTAIN_DELIVERIES = "uncertain_deliveries"  # somebody must decide
     EDITION_MISSED = "edition_missed"  # an edition's time went by
     CONFIRM_EDITION = "confirm_edition"  # an edited or renamed campaign needs a yes

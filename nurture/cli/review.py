@@ -46,6 +46,9 @@ def _print_status(found: Status, zone: ZoneInfo) -> None:
     say(f"mode: {found.mode}", style="bold")
     for loop in found.loops:
         say(f"loop: process {loop.process} on {loop.host}, last seen {ago(loop.seen_at, found.now)}", style="green")
+    for member in found.members:
+        seen = ago(member.seen_at, found.now)
+        say(f"worker: process {member.process} on {member.host}, last seen {seen}", style="green")
     say(f"{found.waiting} deliveries wait, {found.uncertain} are uncertain")
     for name, since in found.paused.items():
         say(f"paused: {'all campaigns' if name == '*' else name} since {since.astimezone(zone):%Y-%m-%d %H:%M}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
 
+    from nurture.delivery.share import Share
     from nurture.planning.forecast import ForecastEdition
     from nurture.service.sending import Sent
 
@@ -26,6 +28,7 @@ def register(app: typer.Typer) -> None:
     app.command(epilog="Example: nurture preview partner-news --as dr.lee@valley-ortho.example")(preview)
     app.command(epilog="Example: nurture send evening-hours")(send)
     app.command(epilog="Stop it with Ctrl-C or SIGTERM: no new mail leaves, and answers are waited for.")(run)
+    app.command("deliver-member", hidden=True)(deliver_member)
 
 
 def plan(
@@ -163,6 +166,10 @@ def _print_sent(done: Sent) -> None:
 
 
 def run(
+    workers: Annotated[
+        int,
+        typer.Option(help="How many processes deliver; a sender's connections are divided among them.", min=1, max=64),
+    ] = 1,
     *,
     inbox: Annotated[bool, typer.Option(help="Serve the sandbox's inbox page.")] = True,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
@@ -171,17 +178,14 @@ def run(
     """Plan and deliver until stopped; in the sandbox also serve its inbox.
 
     With `--json` the inbox's address and each message of the loop is one line of JSON.
+    Exit code 1 if one of the further workers died on the way (it was started again).
     """
-    import logging
-
-    from nurture.cli.messages import print_messages
     from nurture.delivery.event_loop import run_async
     from nurture.service.loop import run_loop
     from nurture.vocabulary import Mode
 
-    print_messages(as_json=as_json)
-    # APScheduler tells of every wake-up; only its troubles matter here.
-    logging.getLogger("apscheduler").setLevel(logging.INFO if verbose else logging.WARNING)
+    _print_loop_messages(verbose=verbose, as_json=as_json)
+    options = [*(["--verbose"] if verbose else []), *(["--json"] if as_json else [])]
     with house() as clinic:
         server = None
         if inbox and clinic.mode() is Mode.SANDBOX:
@@ -192,12 +196,49 @@ def run(
                 print_json_line({"inbox": server.url})
             else:
                 say(f"Sandbox inbox: {server.url}")
+
+        def member(share: Share, sandbox: tuple[str, int] | None) -> list[str]:
+            there = [] if sandbox is None else ["--sandbox", f"{sandbox[0]}:{sandbox[1]}"]
+            words = ["deliver-member", str(share.number), str(share.workers), *there, *options]
+            return [sys.executable, "-m", "nurture", "--workspace", str(clinic.root), *words]
+
         try:
-            run_async(run_loop(clinic))
+            deaths = run_async(run_loop(clinic, workers=workers, command=member))
         finally:
             if server:
                 server.stop()
     if as_json:
-        print_json_line({"stopped": True})
+        print_json_line({"stopped": True, "died": deaths})
     else:
-        warn("Stopped.")
+        warn(f"Stopped. Deaths of workers on the way: {deaths}." if deaths else "Stopped.")
+    if deaths:
+        raise typer.Exit(1)
+
+
+def deliver_member(
+    number: Annotated[int, typer.Argument(min=1)],
+    workers: Annotated[int, typer.Argument(min=1)],
+    *,
+    sandbox: Annotated[str | None, typer.Option(help="HOST:PORT of the sandbox's server.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose")] = False,
+    as_json: Json = False,
+) -> None:
+    """One of `nurture run --workers`, which starts it: delivers until its standard input ends."""
+    from nurture.delivery.event_loop import run_async
+    from nurture.delivery.share import Share
+    from nurture.service.loop import run_member
+
+    _print_loop_messages(verbose=verbose, as_json=as_json)
+    host, _, port = (sandbox or "").rpartition(":")
+    with house() as clinic:
+        run_async(run_member(clinic, Share(number, workers), sandbox=(host, int(port)) if sandbox else None))
+
+
+def _print_loop_messages(*, verbose: bool, as_json: bool) -> None:
+    import logging
+
+    from nurture.cli.messages import print_messages
+
+    print_messages(as_json=as_json)
+    # APScheduler tells of every wake-up; only its troubles matter here.
+    logging.getLogger("apscheduler").setLevel(logging.INFO if verbose else logging.WARNING)

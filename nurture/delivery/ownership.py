@@ -20,6 +20,7 @@ from pathlib import Path
 from nurture.errors import StoreError
 from nurture.store import Store, deliveries, workers
 from nurture.store.engine import Connection
+from nurture.vocabulary import WorkerRole
 
 FOLDER = "locks"
 LAST_ANSWER = timedelta(minutes=10)
@@ -34,7 +35,7 @@ class Owner:
         self._path = path
 
     @classmethod
-    def register(cls, store: Store, now: datetime) -> Owner:
+    def register(cls, store: Store, now: datetime, *, role: WorkerRole) -> Owner:
         """Take a new name, lock its file (SQLite) and write it down."""
         host = socket.gethostname()
         name = f"{host}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -43,7 +44,7 @@ class Owner:
             path = store.path.parent / FOLDER / f"{name}.lock"
             lock = _create_locked(path)
         with store.write() as connection:
-            workers.register(connection, name, host=host, process=os.getpid(), now=now)
+            workers.register(connection, name, host=host, process=os.getpid(), role=role, now=now)
         return cls(name, lock, path)
 
     def renew(self, connection: Connection, now: datetime) -> None:

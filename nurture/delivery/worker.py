@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from nurture.delivery.ownership import Owner, dead_owners, folder_of, forget
 from nurture.delivery.replaying import Replay
 from nurture.delivery.routes import Route, route_for
 from nurture.delivery.settling import SenderStop
+from nurture.delivery.share import Share
 from nurture.delivery.shift import Shift
 from nurture.delivery.stock import Stock
 from nurture.delivery.tokens import Dry
@@ -32,7 +33,7 @@ from nurture.errors import CopyError, SecretError, SenderError, StoreError
 from nurture.store import Store, deliveries, editions, meta, senders, workers
 from nurture.store.engine import Connection
 from nurture.store.senders import StoppedSender
-from nurture.vocabulary import DeliveryState, Mode
+from nurture.vocabulary import DeliveryState, Mode, WorkerRole
 from nurture.workspace.settings import Sender
 from nurture.workspace.workspace import Workspace
 
@@ -67,7 +68,8 @@ class Worker:
     """Delivers in this process. One `deliver_due` at a time; `close` it at the end.
 
     ``workspace_of`` gives the present files; ``sandbox`` is (host, port) of the
-    sandbox's server on this machine, or None where it does not run.
+    sandbox's server on this machine, or None where it does not run. ``share``
+    says which part of each sender's connections this process opens.
     """
 
     def __init__(
@@ -78,13 +80,16 @@ class Worker:
         *,
         sandbox: tuple[str, int] | None,
         timeouts: Timeouts | None = None,
+        role: WorkerRole = WorkerRole.COMMAND,
+        share: Share | None = None,
     ) -> None:
         self._store = store
         self._workspace_of = workspace_of
         self._clock = clock
-        self._sandbox = sandbox
+        self.sandbox = sandbox
+        self._share = share or Share()
         self._timeouts = timeouts or Timeouts()
-        self._owner = Owner.register(store, clock.now())
+        self._owner = Owner.register(store, clock.now(), role=role)
         self._renewed = monotonic()
         self._journal = self._make_journal()
         self._ledger = Ledger(store, self._journal)
@@ -315,8 +320,10 @@ class Worker:
         for name in names:
             sender, root = settings.senders.get(name), shift.workspace.root
             try:
-                route = route_for(name, sender, mode=shift.mode, sandbox=self._sandbox, root=root)
-                found[name] = route, await asyncio.to_thread(_signer, sender, root)
+                route = route_for(name, sender, mode=shift.mode, sandbox=self.sandbox, root=root)
+                route = replace(route, connections=self._share.of(route.connections))
+                if route.connections:
+                    found[name] = route, await asyncio.to_thread(_signer, sender, root)
             except (SenderError, SecretError) as error:
                 if shift.mode is Mode.SANDBOX and isinstance(error, SenderError):
                     raise

@@ -18,7 +18,7 @@ from nurture.store.editions import EditionRow, list_editions
 from nurture.store.jobs import JobRun
 from nurture.store.uncertain import undecided_count
 from nurture.store.workers import WorkerRow
-from nurture.vocabulary import WAITING_STATES, AlertKind, DeliveryState, EditionState, Mode
+from nurture.vocabulary import WAITING_STATES, AlertKind, DeliveryState, EditionState, Mode, WorkerRole
 from nurture.workspace.workspace import Workspace
 
 # The loop says that it lives every 30 seconds; silent for so long, it hangs.
@@ -28,7 +28,7 @@ _LOOK_AHEAD = timedelta(days=92)
 
 @dataclass(frozen=True, slots=True)
 class LoopStatus:
-    """A process that plans and delivers.
+    """A process that plans and delivers, or one that helps it deliver.
 
     ``silent_for`` counts from its last sign of life; None on PostgreSQL, where
     the signs carry the server's time and a process that hangs loses its lease.
@@ -63,6 +63,7 @@ class Status:
     mode: Mode
     now: datetime
     loops: tuple[LoopStatus, ...]
+    members: tuple[LoopStatus, ...]  # of `nurture run --workers`
     jobs: tuple[JobRun, ...]
     under_way: tuple[EditionRow, ...]
     next_editions: tuple[NextEdition, ...]
@@ -96,11 +97,16 @@ def status(store: Store, workspace: Workspace, *, now: datetime, next_editions: 
         slow = slowed(connection, workspace.settings, mode=mode, now=now)
         under_way = list_editions(connection, mode=mode, states=[EditionState.PLANNING, EditionState.READY])
         coming = look(connection, workspace, now=now).due(until=now + _LOOK_AHEAD)
-    loops = tuple(_loop(row, now if store.dialect == "sqlite" else None) for row in running if row.owner in alive)
+    present = now if store.dialect == "sqlite" else None
+    loops, members = (
+        tuple(_loop(row, present) for row in running if row.owner in alive and row.role is role)
+        for role in (WorkerRole.LOOP, WorkerRole.MEMBER)
+    )
     return Status(
         mode=mode,
         now=now,
         loops=loops,
+        members=members,
         jobs=runs,
         under_way=under_way,
         next_editions=tuple(_coming(coming)[:next_editions]),

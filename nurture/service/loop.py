@@ -9,20 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator
+import threading
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from nurture.clock import SystemClock
+from nurture.delivery.share import Share
+from nurture.delivery.worker import Worker
 from nurture.errors import NurtureError
 from nurture.service import jobs
 from nurture.service.delivering import open_worker
 from nurture.service.house import House
+from nurture.service.team import Team
+from nurture.vocabulary import WorkerRole
 
 log = logging.getLogger("nurture")
+
+Work = Mapping[str, Callable[[], Awaitable[object]]]
+# the command line of one more process, which gets its share and the sandbox's (host, port)
+Command = Callable[[Share, tuple[str, int] | None], Sequence[str]]
 
 # Jobs start one after the other: what is planned first is delivered next.
 _FIRST_RUN = {
@@ -33,68 +43,94 @@ _FIRST_RUN = {
 }
 
 
-async def run_loop(house: House) -> None:
+async def run_loop(house: House, *, workers: int = 1, command: Command) -> int:
     """Plan and deliver until SIGTERM or SIGINT, then finish cleanly.
 
-    On the way out no new body leaves; mail whose body is under way gets up to
-    30 seconds for its answer (DESIGN 7). A bug in a job ends the loop with its
-    traceback; an error that a person can mend becomes an alert and is tried again.
+    ``workers`` processes deliver: this one, and others that `Team` starts with
+    ``command``; how many of those died by themselves is returned. On the way out
+    no new body leaves; mail whose body is under way gets up to 30 seconds for
+    its answer (DESIGN 7). A bug in a job ends the loop with its traceback; an
+    error that a person can mend becomes an alert and is tried again.
     """
     stop = asyncio.Event()
-    bugs: list[Exception] = []
-    running: set[asyncio.Task[object]] = set()
     with _signals(stop):
-        async with open_worker(house) as worker:
-            work: dict[str, Callable[[], Awaitable[object]]] = {
+        async with open_worker(house, role=WorkerRole.LOOP, share=Share(1, workers)) as worker:
+            team = Team(house, workers, lambda share: command(share, worker.sandbox))
+            await team.start()
+            work: Work = {
                 jobs.PLAN: lambda: asyncio.to_thread(jobs.plan, house),
                 jobs.DELIVER: lambda: worker.deliver_due(patience=jobs.PATIENCE),
                 jobs.FEEDS: lambda: asyncio.to_thread(jobs.feeds, house),
                 jobs.HOUSEKEEPING: lambda: asyncio.to_thread(jobs.housekeeping, house),
             }
+            await _work_until(stop, house, worker, work, meanwhile=team.stop)
+    return team.deaths
 
-            records = jobs.JobRecords(house, worker.owner)
 
-            async def run(job: str) -> None:
-                task = asyncio.current_task()
-                assert task is not None, "the scheduler runs jobs as tasks"
-                running.add(task)
-                try:
-                    async with records.run(job):
-                        await work[job]()
-                except NurtureError as error:
-                    # the job's end could not be recorded: the database is away; its next run will say so
-                    log.error("%s: %s", job, error)
-                except Exception as bug:  # noqa: BLE001 - handed on below, with its traceback
-                    bugs.append(bug)
-                    stop.set()
-                finally:
-                    running.discard(task)
+async def run_member(house: House, share: Share, *, sandbox: tuple[str, int] | None) -> None:
+    """Deliver, beside a loop on this machine, until standard input ends (or SIGTERM); as `run_loop`."""
+    stop = asyncio.Event()
+    with _signals(stop):
+        _stop_at_end_of_input(stop)
+        async with open_worker(house, role=WorkerRole.MEMBER, share=share, sandbox=sandbox) as worker:
+            work: Work = {jobs.DELIVER: lambda: worker.deliver_due(patience=jobs.PATIENCE)}
+            await _work_until(stop, house, worker, work)
 
-            scheduler = _scheduler(run)
-            scheduler.start()
-            log.info("running in %s mode", house.mode())
-            try:
-                await stop.wait()
-            finally:
-                log.info("stopping: no new mail leaves")
-                scheduler.pause()
-                await worker.close()
-                # shutdown would cancel what still runs, in the middle of a mail's answer
-                await asyncio.gather(*running, return_exceptions=True)
-                scheduler.shutdown(wait=False)
+
+async def _work_until(
+    stop: asyncio.Event,
+    house: House,
+    worker: Worker,
+    work: Work,
+    *,
+    meanwhile: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Wake each job again and again until ``stop``; then end all, and await ``meanwhile`` beside that."""
+    bugs: list[Exception] = []
+    running: set[asyncio.Task[object]] = set()
+    records = jobs.JobRecords(house, worker.owner)
+
+    async def run(job: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None, "the scheduler runs jobs as tasks"
+        running.add(task)
+        try:
+            async with records.run(job):
+                await work[job]()
+        except NurtureError as error:
+            # the job's end could not be recorded: the database is away; its next run will say so
+            log.error("%s: %s", job, error)
+        except Exception as bug:  # noqa: BLE001 - handed on below, with its traceback
+            bugs.append(bug)
+            stop.set()
+        finally:
+            running.discard(task)
+
+    scheduler = _scheduler(run, work)
+    scheduler.start()
+    log.info("running in %s mode", house.mode())
+    try:
+        await stop.wait()
+    finally:
+        log.info("stopping: no new mail leaves")
+        scheduler.pause()
+        await asyncio.gather(worker.close(), *([meanwhile()] if meanwhile else []))
+        # shutdown would cancel what still runs, in the middle of a mail's answer
+        await asyncio.gather(*running, return_exceptions=True)
+        scheduler.shutdown(wait=False)
     if bugs:
         raise bugs[0]
 
 
-def _scheduler(run: Callable[[str], Awaitable[None]]) -> AsyncIOScheduler:
+def _scheduler(run: Callable[[str], Awaitable[None]], names: Iterable[str]) -> AsyncIOScheduler:
     """Wakes every job at its interval, one run of it at a time; a machine that slept wakes it once."""
     scheduler = AsyncIOScheduler(timezone="UTC")
-    for job, interval in jobs.INTERVALS.items():
+    for job in names:
         scheduler.add_job(
             run,
             "interval",
             (job,),
-            seconds=interval.total_seconds(),
+            seconds=jobs.INTERVALS[job].total_seconds(),
             id=job,
             name=job,
             max_instances=1,
@@ -103,6 +139,18 @@ def _scheduler(run: Callable[[str], Awaitable[None]]) -> AsyncIOScheduler:
             next_run_time=SystemClock().now() + _FIRST_RUN[job],
         )
     return scheduler
+
+
+def _stop_at_end_of_input(stop: asyncio.Event) -> None:
+    """Whoever started this process closes the pipe to stop it; the system does so if it was killed."""
+    loop = asyncio.get_running_loop()
+
+    def read() -> None:
+        while os.read(0, 1024):
+            pass
+        loop.call_soon_threadsafe(stop.set)
+
+    threading.Thread(target=read, daemon=True).start()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from nurture.service.delivering import open_worker
 from nurture.service.house import House
 from nurture.store import workers
 from nurture.store.senders import StoppedSender
+from nurture.vocabulary import WorkerRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,5 +54,5 @@ async def _deliver(house: House) -> DeliverySummary:
 
 def _loop_is_alive(house: House) -> bool:
     with house.store.read() as connection:
-        running = [row.owner for row in workers.not_ended(connection)]
+        running = [row.owner for row in workers.not_ended(connection) if row.role is WorkerRole.LOOP]
         return bool(living(connection, house.store, running))

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from nurture.store.schema import worker
+from nurture.vocabulary import WorkerRole
 
 LEASE = timedelta(seconds=60)
 
@@ -26,6 +27,7 @@ class WorkerRow:
     owner: str
     host: str
     process: int
+    role: WorkerRole
     started_at: datetime
     seen_at: datetime
     ended_at: datetime | None
@@ -35,12 +37,13 @@ def _present(connection: sa.Connection, now: datetime) -> sa.ColumnElement[datet
     return sa.func.clock_timestamp() if connection.dialect.name == "postgresql" else now
 
 
-def register(connection: sa.Connection, owner: str, *, host: str, process: int, now: datetime) -> None:
+def register(
+    connection: sa.Connection, owner: str, *, host: str, process: int, role: WorkerRole, now: datetime
+) -> None:
     """A process starts to deliver under the unique name ``owner``."""
     present = _present(connection, now)
-    connection.execute(
-        sa.insert(worker).values(owner=owner, host=host, process=process, started_at=present, seen_at=present)
-    )
+    values = {"owner": owner, "host": host, "process": process, "role": role}
+    connection.execute(sa.insert(worker).values(**values, started_at=present, seen_at=present))
 
 
 def renew(connection: sa.Connection, owner: str, now: datetime) -> None:
@@ -61,7 +64,7 @@ def end(connection: sa.Connection, owner: str, now: datetime) -> None:
 def not_ended(connection: sa.Connection) -> Sequence[WorkerRow]:
     """The processes that never said good-bye: alive, or killed."""
     rows = connection.execute(sa.select(worker).where(worker.c.ended_at.is_(None)).order_by(worker.c.started_at))
-    return [WorkerRow(**row) for row in rows.mappings()]
+    return [WorkerRow(**{**row, "role": WorkerRole(row["role"])}) for row in rows.mappings()]
 
 
 def silent(connection: sa.Connection, owners: Collection[str], duration: timedelta) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import pytest
 from nurture.delivery.ownership import Owner
 from nurture.reports.status import LoopStatus, Status, status, troubles
 from nurture.store import Store, alerts, campaigns, jobs, workers
-from nurture.vocabulary import AlertKind, DeliveryState, EditionState
+from nurture.vocabulary import AlertKind, DeliveryState, EditionState, WorkerRole
 from nurture.workspace.workspace import Workspace
 
 NOW = datetime(2026, 12, 1, 15, tzinfo=UTC)
@@ -19,7 +19,7 @@ S = DeliveryState
 @pytest.fixture
 def loop(store: Store) -> Iterator[Owner]:
     """A loop that lives."""
-    owner = Owner.register(store, NOW)
+    owner = Owner.register(store, NOW, role=WorkerRole.LOOP)
     yield owner
     owner.resign(store, NOW)
 
@@ -52,20 +52,20 @@ def test_no_loop_was_ever_started(store: Store, workspace: Workspace) -> None:
 
 
 def test_a_loop_that_said_good_bye(store: Store, workspace: Workspace) -> None:
-    Owner.register(store, NOW).resign(store, NOW)
+    Owner.register(store, NOW, role=WorkerRole.LOOP).resign(store, NOW)
     assert look(store, workspace).loops == ()
 
 
 def test_a_loop_that_was_killed(sqlite_store: Store, workspace: Workspace) -> None:
     """It never said good-bye, but its lock is free."""
     with sqlite_store.write() as connection:
-        workers.register(connection, "killed", host="here", process=1, now=NOW)
+        workers.register(connection, "killed", host="here", process=1, role=WorkerRole.LOOP, now=NOW)
     assert "no loop is running" in look(sqlite_store, workspace).troubles[0]
 
 
 def test_a_loop_that_hangs(sqlite_store: Store, workspace: Workspace) -> None:
     """It holds its lock, but gives no sign of life."""
-    owner = Owner.register(sqlite_store, NOW)
+    owner = Owner.register(sqlite_store, NOW, role=WorkerRole.LOOP)
     found = look(sqlite_store, workspace, NOW + timedelta(minutes=7))
     assert found.loops[0].silent_for == timedelta(minutes=7)
     assert found.troubles[0].startswith("the loop hangs: no sign of life for 7 minutes; end process")

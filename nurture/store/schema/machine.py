@@ -14,6 +14,7 @@ worker = sa.Table(
     sa.Column("owner", sa.Text, primary_key=True),  # unique per process start
     text_column("host"),
     sa.Column("process", sa.Integer, nullable=False),
+    text_column("role"),  # WorkerRole
     instant_column("started_at", nullable=False),
     instant_column("seen_at", nullable=False),  # renewed; on PostgreSQL the lease counts from it
     instant_column("ended_at"),

@@ -181,6 +181,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text(), nullable=False),
         sa.Column("host", sa.Text(), nullable=False),
         sa.Column("process", sa.Integer(), nullable=False),
+        sa.Column("role", sa.Text(), nullable=False),
         sa.Column("started_at", instant, nullable=False),
         sa.Column("seen_at", instant, nullable=False),
         sa.Column("ended_at", instant, nullable=True),
