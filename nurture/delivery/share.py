@@ -15,6 +15,10 @@ class Share:
     number: int = 1
     workers: int = 1
 
+    def __str__(self) -> str:
+        """``worker 2 of 4``; "" for one that is alone."""
+        return f"worker {self.number} of {self.workers}" if self.workers > 1 else ""
+
     def of(self, connections: int) -> int:
         """This one's part; all parts together are ``connections``, so some may have none."""
         each, rest = divmod(connections, self.workers)

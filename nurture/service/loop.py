@@ -52,10 +52,10 @@ async def run_loop(house: House, *, workers: int = 1, command: Command) -> int:
     its answer (DESIGN 7). A bug in a job ends the loop with its traceback; an
     error that a person can mend becomes an alert and is tried again.
     """
-    stop = asyncio.Event()
+    stop, share = asyncio.Event(), Share(1, workers)
     with _signals(stop):
-        async with open_worker(house, role=WorkerRole.LOOP, share=Share(1, workers)) as worker:
-            team = Team(house, workers, lambda share: command(share, worker.sandbox))
+        async with open_worker(house, role=WorkerRole.LOOP, share=share) as worker:
+            team = Team(house, workers, lambda member: command(member, worker.sandbox))
             await team.start()
             work: Work = {
                 jobs.PLAN: lambda: asyncio.to_thread(jobs.plan, house),
@@ -63,7 +63,7 @@ async def run_loop(house: House, *, workers: int = 1, command: Command) -> int:
                 jobs.FEEDS: lambda: asyncio.to_thread(jobs.feeds, house),
                 jobs.HOUSEKEEPING: lambda: asyncio.to_thread(jobs.housekeeping, house),
             }
-            await _work_until(stop, house, worker, work, meanwhile=team.stop)
+            await _work_until(stop, house, worker, work, share, meanwhile=team.stop)
     return team.deaths
 
 
@@ -74,7 +74,7 @@ async def run_member(house: House, share: Share, *, sandbox: tuple[str, int] | N
         _stop_at_end_of_input(stop)
         async with open_worker(house, role=WorkerRole.MEMBER, share=share, sandbox=sandbox) as worker:
             work: Work = {jobs.DELIVER: lambda: worker.deliver_due(patience=jobs.PATIENCE)}
-            await _work_until(stop, house, worker, work)
+            await _work_until(stop, house, worker, work, share)
 
 
 async def _work_until(
@@ -82,10 +82,12 @@ async def _work_until(
     house: House,
     worker: Worker,
     work: Work,
+    share: Share,
     *,
     meanwhile: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Wake each job again and again until ``stop``; then end all, and await ``meanwhile`` beside that."""
+    who = str(share) and f"{share}: "
     bugs: list[Exception] = []
     running: set[asyncio.Task[object]] = set()
     records = jobs.JobRecords(house, worker.owner)
@@ -108,11 +110,11 @@ async def _work_until(
 
     scheduler = _scheduler(run, work)
     scheduler.start()
-    log.info("running in %s mode", house.mode())
+    log.info("%srunning in %s mode", who, house.mode())
     try:
         await stop.wait()
     finally:
-        log.info("stopping: no new mail leaves")
+        log.info("%sstopping: no new mail leaves", who)
         scheduler.pause()
         await asyncio.gather(worker.close(), *([meanwhile()] if meanwhile else []))
         # shutdown would cancel what still runs, in the middle of a mail's answer

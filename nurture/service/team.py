@@ -63,7 +63,7 @@ class Team:
             if monotonic() - started >= STEADY:
                 pause = FIRST_PAUSE
             self.deaths += 1
-            words = f"worker {share.number} of {share.workers} {death}; it is started again after {pause:g} s"
+            words = f"{share} {death}; it is started again after {pause:g} s"
             log.error("%s", words)
             await self._tell(share, words)
             await self._sleep(pause)
@@ -99,7 +99,7 @@ class Team:
             process.stdin.close()
             await asyncio.wait([ending], timeout=GRACE + LAST_WORDS)
             if not ending.done():
-                log.error("worker %d of %d hangs and is killed", share.number, share.workers)
+                log.error("%s hangs and is killed", share)
                 process.kill()
             await ending
             return None

@@ -116,7 +116,7 @@ def test_what_goes_on_and_on_prints_a_line_for_each_thing(clinic, words):
     lines += [json.loads(line) for line in rest.splitlines()]
     assert said == ""
     if words == "run":
-        assert lines[-1] == {"stopped": True}
+        assert lines[-1] == {"stopped": True, "died": 0}
 
 
 def test_following_the_log_prints_a_line_for_each_happening(clinic):

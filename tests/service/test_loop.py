@@ -46,9 +46,9 @@ def nurture(folder, *words):
     return done.stdout
 
 
-def start(folder):
+def start(folder, *words):
     return subprocess.Popen(
-        [sys.executable, "-m", "nurture", "run"],
+        [sys.executable, "-m", "nurture", "run", *words],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -97,6 +97,25 @@ def test_two_loops_deliver_once_and_stop_cleanly(root):
         assert "no new mail leaves" in words
         assert "Traceback" not in words
     assert len(mails(root)) == 2, "each mail once"
+    assert json.loads(nurture(root, "accounts", "--json"))["balanced"] is True
+
+
+def test_a_further_worker_delivers_into_the_sandbox_of_the_first(root):
+    settings = root / "nurture.yaml"
+    text = settings.read_text()
+    assert "    address:" in text
+    # a single connection belongs to the worker that does not plan
+    settings.write_text(text.replace("    address:", "    connections: 1\n    address:", 1))
+    running = start(root, "--workers", "2")
+    try:
+        wait_for(lambda: status(root)["loops"] and status(root)["members"])
+        nurture(root, "send", "partner-news", "--yes")
+        wait_for(lambda: len(mails(root)) == 2)
+    finally:
+        running.send_signal(signal.SIGTERM)
+        said = running.communicate(timeout=PATIENCE)[0]
+    assert running.returncode == 0, said
+    assert "Traceback" not in said
     assert json.loads(nurture(root, "accounts", "--json"))["balanced"] is True
 
 
