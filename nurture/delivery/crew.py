@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable
 from itertools import count
 
 from nurture.clock import monotonic
-from nurture.delivery.line import Line, Post
+from nurture.delivery.line import Line
+from nurture.delivery.post import Post
 from nurture.delivery.shift import Shift
 from nurture.errors import StoreError
 

@@ -9,32 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial
+from dataclasses import dataclass
 
 from nurture.clock import monotonic
-from nurture.composing.dkim import Signer
 from nurture.delivery.connection import BrokenConnectionError, SmtpConnection
 from nurture.delivery.dialing import DialError, dial
-from nurture.delivery.experience import Experience
-from nurture.delivery.kept import KeptAnswer
-from nurture.delivery.opening import opens
-from nurture.delivery.routes import Route
-from nurture.delivery.settling import SenderStop, Settlement, back_at, keep, put_back
+from nurture.delivery.post import Post
 from nurture.delivery.shift import Shift
-from nurture.delivery.stock import Stock
 from nurture.delivery.supply import Composed, Supply
-from nurture.delivery.traffic import LONG
-from nurture.delivery.transaction import Ending, Transaction, broken
-from nurture.delivery.turn import Turn, Written
+from nurture.delivery.transaction import Ending, Transaction, broken, is_stale, not_dialed
+from nurture.delivery.tries import Tries
 from nurture.errors import StoreError
-from nurture.store.attempts import Attempt, AttemptEnd
-from nurture.store.groups import Beginning, Marking
-from nurture.store.senders import StoppedSender
 from nurture.vocabulary import AttemptOutcome, AttemptPhase, DeliveryState, Verdict
 from nurture.workspace.settings import Pipelining
 
@@ -47,25 +34,9 @@ class _Writing:
     ending: Ending
     written: asyncio.Future[DeliveryState]
 
-
-@dataclass
-class Post:
-    """What the lines of one sender share."""
-
-    sender: str
-    route: Route
-    signer: Signer
-    stock: Stock
-    experience: Experience
-    lines: list[Line] = field(default_factory=list)
-
-    def connected(self) -> int:
-        """How many lines have a session with the mail server."""
-        return sum(line.is_connected for line in self.lines)
-
-    def crowd(self, now: datetime) -> None:
-        """The mail server takes no more connections than it has."""
-        self.experience.traffic.crowd(self.connected(), now)
+    @property
+    def answer(self) -> tuple[Transaction, Ending]:
+        return self.transaction, self.ending
 
 
 class Line:
@@ -80,7 +51,7 @@ class Line:
         self._stock = post.stock
         self._supply = Supply(shift, post.sender, post.signer, post.stock, line=number)
         self._connection: SmtpConnection | None = None
-        self._begun: list[Transaction] = []  # tries that were begun and are not settled, the oldest first
+        self._tries = Tries(shift, post)
         self._out: Transaction | None = None  # its body is out, its answer not read
         self._writing: _Writing | None = None  # its answer is read, and on its way into the database
         self._seen: _Writing | None = None  # what was on its way when `keep_late_answer` last looked
@@ -106,13 +77,13 @@ class Line:
         if ahead is not None:
             self._stock.put_back(ahead.taken)
         waiting = self._waits[0] if self._waits else None
-        for transaction in self._begun:
+        for transaction in self._tries.open:
             if transaction is not waiting and transaction.phase is not AttemptPhase.BODY:
                 self._let_go = transaction
-                self._forget(transaction)
+                self._tries.forget(transaction)
                 ending = transaction.given_up("another mail over this connection got no answer for long")
                 # if this fails, its row is found in this worker's name and goes back before the next round
-                await self._shift.ledger.write(self._settlement(transaction, ending))
+                await self._shift.ledger.write(self._tries.settlement(transaction, ending))
                 self._stock.requeued()
                 return
 
@@ -130,7 +101,7 @@ class Line:
             if self._connection is not None:
                 await self._connection.quit()
         except BaseException:
-            self._write_at_once()
+            self._tries.write_at_once(self._writing.answer if self._writing else None)
             raise
         finally:
             if self._connection is not None:
@@ -139,7 +110,7 @@ class Line:
     def keep_late_answer(self) -> None:
         """Asked again and again: an answer that was on its way the last time, too, goes to the journal."""
         if self._writing is not None and self._writing is self._seen:
-            self._shift.ledger.keep(self._settlement(self._writing.transaction, self._writing.ending).kept())
+            self._shift.ledger.keep(self._tries.settlement(self._writing.transaction, self._writing.ending).kept())
         self._seen = self._writing
 
     # -- one mail after the other
@@ -163,18 +134,18 @@ class Line:
             await self._put_off(current)
             return None
         following, self._ahead = self._ahead, None
-        marking = self._submit(mark=current, begin=following)
+        marking = self._tries.submit(mark=current, begin=following)
         try:
             in_time = await self._write_answer()
             written = await marking
         except StoreError as error:
             await self._after_failure(current, following, str(error))
             return await self._next()
-        upcoming = self._begin(following, written)
+        upcoming = self._tries.begin(following, written)
         if written.refusal is not None:
             # after an accepted RCPT only a closed connection means "no mail"
             self._hang_up()
-            self._forget(current)
+            self._tries.forget(current)
             self._shift.count(written.refusal.state)
         elif self._shift.stopping or not in_time:
             # nothing of the body has left
@@ -204,7 +175,7 @@ class Line:
         await self._read_answer()
         await self._write_answer()
         while (composed := await self._taken()) is not None:
-            begun = self._begin(composed, await self._submit(begin=composed))
+            begun = self._tries.begin(composed, await self._tries.submit(begin=composed))
             if begun is not None:
                 return begun
         return None
@@ -235,7 +206,7 @@ class Line:
             self._out = None
             await self._settle(out, ending)
         else:
-            self._writing = _Writing(out, ending, self._shift.ledger.submit(self._settlement(out, ending)))
+            self._writing = _Writing(out, ending, self._shift.ledger.submit(self._tries.settlement(out, ending)))
             self._out = None
 
     async def _write_answer(self) -> bool:
@@ -252,11 +223,11 @@ class Line:
         except StoreError as error:
             in_time = False
             self._hang_up()
-            settlement = self._settlement(transaction, ending)
+            settlement = self._tries.settlement(transaction, ending)
             state = await self._shift.ledger.write_answer(settlement, settlement.kept, error)
         self._shift.ledger.written(transaction.attempt.id)
         self._writing = None
-        self._count(transaction, ending, state)
+        self._tries.count(transaction, ending, state)
         return in_time
 
     async def _envelope(self, current: Transaction) -> Ending | None:
@@ -266,7 +237,7 @@ class Line:
             try:
                 connection = await self._connected(current)
             except DialError as error:
-                return _not_dialed(current, error)
+                return not_dialed(current, error)
             fresh = connection.carried == 0
             at_once = connection.pipelines and self._pipelining() is not Pipelining.OFF
             try:
@@ -278,7 +249,7 @@ class Line:
                 return ending
             if ending.renews:
                 await connection.quit()
-            if connection.is_open or not (ending.renews or _is_stale(ending, current.waited)):
+            if connection.is_open or not (ending.renews or is_stale(ending, current.waited)):
                 return ending
         return ending
 
@@ -317,7 +288,7 @@ class Line:
         """The worker stops, or must not send: what was begun goes back."""
         self._hang_up()
         await self._write_answer()
-        self._forget(current)
+        self._tries.forget(current)
         await self._supply.give_back(current.claimed)
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
@@ -335,40 +306,7 @@ class Line:
         if self._connection is not None:
             self._connection.close()
 
-    # -- what is written
-
-    def _submit(self, *, mark: Transaction | None = None, begin: Composed | None = None) -> asyncio.Future[Written]:
-        """One turn: the mark of this mail, the beginning of the next. `StoreError`: nothing of it is written."""
-        shift = self._shift
-        turn = Turn(
-            owner=shift.owner,
-            now=shift.clock.now(),
-            today=shift.today(),
-            mark=Marking(mark.claimed, mark.attempt, mark.message.values) if mark else None,
-            begin=self._beginning(begin) if begin else None,
-        )
-        return shift.ledger.submit(turn)
-
-    def _beginning(self, composed: Composed) -> Beginning:
-        message = composed.message
-        message_id, date = (message.message_id, message.date) if message else ("", self._shift.clock.now())
-        return Beginning(composed.claimed, self._route.server, message_id, date)
-
-    def _begin(self, composed: Composed | None, written: Written) -> Transaction | None:
-        """The transaction of a try that was begun; None if it was not."""
-        if composed is None:
-            return None
-        if not isinstance(written.begun, Attempt):
-            assert written.begun is not None
-            self._stock.left(composed.claimed.id)
-            self._shift.count(written.begun.state)
-            return None
-        assert composed.person is not None, "the gate is shut for a contact without an address"
-        assert composed.message is not None
-        window = partial(opens, self._shift.workspace, composed.claimed.campaign, composed.person)
-        transaction = Transaction(composed.claimed, written.begun, composed.message, window)
-        self._begun.append(transaction)
-        return transaction
+    # -- how a try ends
 
     async def _settle(self, transaction: Transaction, ending: Ending) -> None:
         """Write how a try ended, however long the database takes."""
@@ -377,100 +315,12 @@ class Line:
             if unanswered and self.post.connected():
                 await self._leave(transaction)
                 return
-            self.post.experience.answered(transaction, ending)
-            await self._stop(transaction, ending)
-            self._forget(transaction)
-            return
-        settlement = self._settlement(transaction, ending)
-        state = await self._shift.ledger.write_answer(settlement, settlement.kept)
-        self._count(transaction, ending, state)
-
-    def _count(self, transaction: Transaction, ending: Ending, state: DeliveryState) -> None:
-        self._forget(transaction)
-        self.post.experience.answered(transaction, ending)
-        self._shift.retried += state is DeliveryState.QUEUED and ending.end.outcome is AttemptOutcome.RETRY
-        self._shift.count(state)
-
-    def _settlement(self, transaction: Transaction, ending: Ending) -> Settlement:
-        now = self._shift.clock.now()
-        return Settlement(transaction.claimed, transaction.attempt, ending, now, transaction.opens)
-
-    def _forget(self, transaction: Transaction) -> None:
-        self._begun.remove(transaction)
-        self._stock.left(transaction.claimed.id)
-
-    def _write_at_once(self) -> None:
-        """On the way out. If that fails, recovery finds the marks (or none) and knows enough."""
-        known = {self._writing.transaction: self._writing.ending} if self._writing else {}
-        for transaction in list(self._begun):
-            ending = known.get(transaction) or transaction.given_up("the worker stopped")
-            settlement = self._settlement(transaction, ending)
-            try:
-                state = self._shift.ledger.write_now(settlement.write)
-            except Exception as error:  # noqa: BLE001 - the others are still to be written; `run` raises what failed first
-                log.error("delivery %s could not be settled while stopping: %s", transaction.claimed.id, error)
-                if transaction in known:
-                    self._shift.ledger.keep(settlement.kept())
-            else:
-                self._shift.ledger.written(transaction.attempt.id)
-                self._shift.count(state)
+        await self._tries.settle(transaction, ending)
 
     async def _leave(self, transaction: Transaction) -> None:
         """The mail server works, but takes no more connections at once: the other lines go on without this one."""
         self._dismissed = True
         self.post.crowd(self._shift.clock.now())
-        self._forget(transaction)
+        self._tries.forget(transaction)
         await self._supply.give_back(transaction.claimed)
         self._stock.requeued()
-
-    async def _stop(self, transaction: Transaction, ending: Ending) -> None:
-        """The server refuses us, or cannot be reached: no more dialing for a while, and nobody is blamed."""
-        shift, sender = self._shift, self._sender
-        claimed, attempt = transaction.claimed, transaction.attempt
-
-        def kept() -> KeptAnswer:
-            until, now = shift.stopped[sender].until, shift.clock.now()
-            return keep(claimed, attempt, ending, now=now, again_at=back_at(claimed, attempt, until))
-
-        if sender not in shift.stopped:
-            # set before the first await: two lines that fail together stop once
-            words = _stop_words(self._route.server, ending.end, recipient=transaction.message.envelope_to)
-            stop = SenderStop(shift.mode, sender, words, outage=ending.verdict is Verdict.RETRY, now=shift.clock.now())
-            shift.stopped[sender] = StoppedSender(sender, stop.now, 0, words)
-            shift.stopped[sender] = await shift.ledger.write_answer(stop.write, kept)
-        until, now = shift.stopped[sender].until, shift.clock.now()
-        await shift.ledger.write_answer(
-            lambda connection: put_back(connection, claimed, attempt, ending, until=until, now=now), kept
-        )
-
-
-def _not_dialed(current: Transaction, error: DialError) -> Ending:
-    current.phase = AttemptPhase.CONNECT
-    reply = error.reply
-    end = AttemptEnd(
-        AttemptOutcome.STOPPED,
-        AttemptPhase.CONNECT,
-        reply.code if reply else None,
-        reply.enhanced if reply else None,
-        error.words,
-    )
-    return Ending(end, Verdict.STOP_SENDER if error.refused else Verdict.RETRY)
-
-
-def _is_stale(ending: Ending, waited: float) -> bool:
-    """A server ends a session between two mails: nobody's fault, and no try.
-
-    Silence after RCPT is none: MAIL was answered, so the session lived.
-    """
-    end = ending.end
-    silent = end.phase is AttemptPhase.RCPT and end.code is None and waited >= LONG
-    return end.phase in (AttemptPhase.MAIL, AttemptPhase.RCPT) and end.code in (None, 421) and not silent
-
-
-def _stop_words(server: str, end: AttemptEnd, *, recipient: str) -> str:
-    """Without the recipient, whom servers like to name: an alert outlives the person's erasure."""
-    if end.phase is AttemptPhase.CONNECT:
-        return end.answer or f"{server} cannot be used"
-    said = " ".join(filter(None, (str(end.code or ""), end.enhanced, end.answer)))
-    said = re.sub(re.escape(recipient), "the recipient", said, flags=re.IGNORECASE)
-    return f"{server} refuses our mail: {said}"

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nurture.delivery.connection import BrokenConnectionError, PathError, SmtpConnection, wire_body
+from nurture.delivery.dialing import DialError
 from nurture.delivery.messages import OutgoingMessage
 from nurture.delivery.replies import Reply, Slows, deciding_rule, judge
+from nurture.delivery.traffic import LONG
 from nurture.store.attempts import Attempt, AttemptEnd, ClaimedDelivery
 from nurture.vocabulary import AttemptOutcome, AttemptPhase, Verdict
 
@@ -190,3 +192,27 @@ def _is_about_parameters(phase: AttemptPhase, reply: Reply) -> bool:
     """RFC 5321 4.2.2 and 4.1.1.11, RFC 3461 4: a parameter is refused, not an address (5.1.x)."""
     about_address = reply.enhanced is not None and reply.enhanced.startswith("5.1.")
     return phase is not AttemptPhase.DATA and reply.code in (501, 504, 555) and not about_address
+
+
+def not_dialed(current: Transaction, error: DialError) -> Ending:
+    """No session came about: the sender must wait, and nobody is blamed."""
+    current.phase = AttemptPhase.CONNECT
+    reply = error.reply
+    end = AttemptEnd(
+        AttemptOutcome.STOPPED,
+        AttemptPhase.CONNECT,
+        reply.code if reply else None,
+        reply.enhanced if reply else None,
+        error.words,
+    )
+    return Ending(end, Verdict.STOP_SENDER if error.refused else Verdict.RETRY)
+
+
+def is_stale(ending: Ending, waited: float) -> bool:
+    """A server ends a session between two mails: nobody's fault, and no try.
+
+    Silence after RCPT is none: MAIL was answered, so the session lived.
+    """
+    end = ending.end
+    silent = end.phase is AttemptPhase.RCPT and end.code is None and waited >= LONG
+    return end.phase in (AttemptPhase.MAIL, AttemptPhase.RCPT) and end.code in (None, 421) and not silent

@@ -18,9 +18,10 @@ from nurture.delivery.experience import Experience
 from nurture.delivery.guard import Watermark
 from nurture.delivery.journal import SUFFIX, Journal
 from nurture.delivery.ledger import Ledger
-from nurture.delivery.line import Line, Post
+from nurture.delivery.line import Line
 from nurture.delivery.messages import EditionComposers
 from nurture.delivery.ownership import Owner, dead_owners, folder_of, forget
+from nurture.delivery.post import Post
 from nurture.delivery.replaying import Replay
 from nurture.delivery.routes import Route, route_for
 from nurture.delivery.settling import SenderStop
