@@ -19,7 +19,7 @@ from nurture.store import meta
 from nurture.store.engine import Store
 
 # Every migration in order; a test compares them with the files in versions/.
-VERSIONS = ("0001",)
+VERSIONS = ("0001", "0002", "0003")
 HEAD = VERSIONS[-1]
 
 _VERSION_TABLE = sa.table("alembic_version", sa.column("version_num"))

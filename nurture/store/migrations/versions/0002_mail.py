@@ -1,11 +1,11 @@
-"""All tables of the first release."""
+"""The tables of campaigns and of each mail."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0001"
-down_revision = None
+revision = "0002"
+down_revision = "0001"
 branch_labels = None
 depends_on = None
 
@@ -14,28 +14,8 @@ identifier = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 instant = sa.DateTime(timezone=True)
 json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
-
 def upgrade() -> None:
     """Make them."""
-    op.create_table(
-        "alert",
-        sa.Column("id", identifier, autoincrement=True, nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("message", sa.Text(), nullable=False),
-        sa.Column("raised_at", instant, nullable=False),
-        sa.Column("seen_at", instant, nullable=False),
-        sa.Column("resolved_at", instant, nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
-    )
-    op.create_index(
-        "uq_alert_open",
-        "alert",
-        ["kind", "subject"],
-        unique=True,
-        sqlite_where=sa.text("resolved_at IS NULL"),
-        postgresql_where=sa.text("resolved_at IS NULL"),
-    )
     op.create_table(
         "campaign_control",
         sa.Column("campaign", sa.Text(), nullable=False),
@@ -94,138 +74,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_feed_entry_feed_published_on"), "feed_entry", ["feed", "published_on"], unique=False)
     op.create_table(
-        "job_run",
-        sa.Column("job", sa.Text(), nullable=False),
-        sa.Column("started_at", instant, nullable=False),
-        sa.Column("ended_at", instant, nullable=True),
-        sa.Column("error", sa.Text(), nullable=True),
-        sa.Column("owner", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("job", name=op.f("pk_job_run")),
-    )
-    op.create_table(
-        "meta",
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("value", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
-    )
-    op.create_table(
-        "organization",
-        sa.Column("id", identifier, autoincrement=True, nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("name_key", sa.Text(), nullable=False),
-        sa.Column("phone", sa.Text(), nullable=True),
-        sa.Column("site", sa.Text(), nullable=True),
-        sa.Column("city", sa.Text(), nullable=True),
-        sa.Column("region", sa.Text(), nullable=True),
-        sa.Column("postal_code", sa.Text(), nullable=True),
-        sa.Column("country", sa.Text(), nullable=True),
-        sa.Column("time_zone", sa.Text(), nullable=True),
-        sa.Column("owner", sa.Text(), nullable=True),
-        sa.Column("attributes", json, nullable=False),
-        sa.Column("created_at", instant, nullable=False),
-        sa.Column("updated_at", instant, nullable=False),
-        sa.Column("archived_at", instant, nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_organization")),
-        sa.UniqueConstraint("name_key", name=op.f("uq_organization_name_key")),
-    )
-    op.create_table(
-        "pace",
-        sa.Column("mode", sa.Text(), nullable=False),
-        sa.Column("sender", sa.Text(), nullable=False),
-        sa.Column("provider", sa.Text(), nullable=False),
-        sa.Column("tokens", sa.Float(), nullable=False),
-        sa.Column("filled_at", instant, nullable=False),
-        sa.Column("day", sa.Date(), nullable=False),
-        sa.Column("used", sa.Integer(), nullable=False),
-        sa.Column("learned", sa.Float(), nullable=True),
-        sa.Column("ceiling", sa.Float(), nullable=True),
-        sa.Column("changed_at", instant, nullable=True),
-        sa.Column("slow_since", instant, nullable=True),
-        sa.Column("put_off_until", instant, nullable=True),
-        sa.Column("put_offs", sa.Integer(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("mode", "sender", "provider", name=op.f("pk_pace")),
-    )
-    op.create_table(
-        "sender_state",
-        sa.Column("mode", sa.Text(), nullable=False),
-        sa.Column("sender", sa.Text(), nullable=False),
-        sa.Column("stopped_until", instant, nullable=True),
-        sa.Column("stops", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("mode", "sender", name=op.f("pk_sender_state")),
-    )
-    op.create_table(
-        "suppression",
-        sa.Column("id", identifier, autoincrement=True, nullable=False),
-        sa.Column("scope", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("shown", sa.Text(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("created_at", instant, nullable=False),
-        sa.Column("lifted_at", instant, nullable=True),
-        sa.Column("lifted_because", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_suppression")),
-    )
-    op.create_index(
-        "uq_suppression_active",
-        "suppression",
-        ["scope", "key"],
-        unique=True,
-        sqlite_where=sa.text("lifted_at IS NULL"),
-        postgresql_where=sa.text("lifted_at IS NULL"),
-    )
-    op.create_table(
-        "worker",
-        sa.Column("owner", sa.Text(), nullable=False),
-        sa.Column("host", sa.Text(), nullable=False),
-        sa.Column("process", sa.Integer(), nullable=False),
-        sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("started_at", instant, nullable=False),
-        sa.Column("seen_at", instant, nullable=False),
-        sa.Column("ended_at", instant, nullable=True),
-        sa.PrimaryKeyConstraint("owner", name=op.f("pk_worker")),
-    )
-    op.create_table(
-        "contact",
-        sa.Column("id", identifier, autoincrement=True, nullable=False),
-        sa.Column("external_id", sa.Text(), nullable=True),
-        sa.Column("address", sa.Text(), nullable=True),
-        sa.Column("address_key", sa.Text(), nullable=True),
-        sa.Column("address_hash", sa.Text(), nullable=False),
-        sa.Column("domain", sa.Text(), nullable=True),
-        sa.Column("household", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("title", sa.Text(), nullable=True),
-        sa.Column("first_name", sa.Text(), nullable=True),
-        sa.Column("last_name", sa.Text(), nullable=True),
-        sa.Column("role", sa.Text(), nullable=True),
-        sa.Column("phone", sa.Text(), nullable=True),
-        sa.Column("language", sa.Text(), nullable=True),
-        sa.Column("time_zone", sa.Text(), nullable=True),
-        sa.Column("country", sa.Text(), nullable=True),
-        sa.Column("discharged_on", sa.Date(), nullable=True),
-        sa.Column("organization_id", identifier, nullable=True),
-        sa.Column("attributes", json, nullable=False),
-        sa.Column("imported_from", sa.Text(), nullable=True),
-        sa.Column("created_at", instant, nullable=False),
-        sa.Column("updated_at", instant, nullable=False),
-        sa.Column("archived_at", instant, nullable=True),
-        sa.Column("erased_at", instant, nullable=True),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organization.id"], name=op.f("fk_contact_organization_id"), ondelete="SET NULL"
-        ),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_contact")),
-        sa.UniqueConstraint("address_key", "household", name=op.f("uq_contact_address_key_household")),
-        sa.UniqueConstraint("external_id", name=op.f("uq_contact_external_id")),
-    )
-    op.create_index(op.f("ix_contact_address_hash"), "contact", ["address_hash"], unique=False)
-    op.create_index(op.f("ix_contact_discharged_on"), "contact", ["discharged_on"], unique=False)
-    op.create_index(op.f("ix_contact_domain"), "contact", ["domain"], unique=False)
-    op.create_index(op.f("ix_contact_imported_from"), "contact", ["imported_from"], unique=False)
-    op.create_index(op.f("ix_contact_last_name"), "contact", ["last_name"], unique=False)
-    op.create_index(op.f("ix_contact_organization_id"), "contact", ["organization_id"], unique=False)
-    op.create_table(
         "edition",
         sa.Column("id", identifier, autoincrement=True, nullable=False),
         sa.Column("mode", sa.Text(), nullable=False),
@@ -253,48 +101,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_edition_due_at"), "edition", ["due_at"], unique=False)
     op.create_index(op.f("ix_edition_state_due_at"), "edition", ["state", "due_at"], unique=False)
-    op.create_table(
-        "consent",
-        sa.Column("id", identifier, autoincrement=True, nullable=False),
-        sa.Column("contact_id", identifier, nullable=False),
-        sa.Column("kind_bit", sa.Integer(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("obtained_on", sa.Date(), nullable=False),
-        sa.Column("expires_on", sa.Date(), nullable=True),
-        sa.Column("withdrawn_at", instant, nullable=True),
-        sa.Column("recorded_at", instant, nullable=False),
-        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_consent_contact_id"), ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_consent")),
-        sa.UniqueConstraint(
-            "contact_id",
-            "kind_bit",
-            "source",
-            "obtained_on",
-            name=op.f("uq_consent_contact_id_kind_bit_source_obtained_on"),
-        ),
-    )
-    op.create_table(
-        "contact_category",
-        sa.Column("contact_id", identifier, nullable=False),
-        sa.Column("category", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["contact_id"], ["contact.id"], name=op.f("fk_contact_category_contact_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("contact_id", "category", name=op.f("pk_contact_category")),
-    )
-    op.create_index(
-        op.f("ix_contact_category_category_contact_id"), "contact_category", ["category", "contact_id"], unique=False
-    )
-    op.create_table(
-        "contact_tag",
-        sa.Column("contact_id", identifier, nullable=False),
-        sa.Column("tag", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["contact_id"], ["contact.id"], name=op.f("fk_contact_tag_contact_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("contact_id", "tag", name=op.f("pk_contact_tag")),
-    )
-    op.create_index(op.f("ix_contact_tag_tag_contact_id"), "contact_tag", ["tag", "contact_id"], unique=False)
     op.create_table(
         "news_list",
         sa.Column("id", identifier, autoincrement=True, nullable=False),
