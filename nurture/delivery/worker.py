@@ -20,7 +20,7 @@ from nurture.delivery.journal import SUFFIX, Journal
 from nurture.delivery.ledger import Ledger
 from nurture.delivery.line import Line
 from nurture.delivery.messages import EditionComposers
-from nurture.delivery.ownership import Owner, dead_owners, folder_of, forget
+from nurture.delivery.ownership import Owner, folder_of
 from nurture.delivery.post import Post
 from nurture.delivery.replaying import Replay
 from nurture.delivery.routes import Route, route_for
@@ -30,6 +30,7 @@ from nurture.delivery.shift import Shift
 from nurture.delivery.stock import Stock
 from nurture.delivery.tokens import Dry
 from nurture.delivery.traffic import Traffic
+from nurture.delivery.upkeep import Upkeep
 from nurture.errors import CopyError, SecretError, SenderError, StoreError
 from nurture.store import Store, deliveries, editions, meta, senders, workers
 from nurture.store.engine import Connection
@@ -94,6 +95,7 @@ class Worker:
         self._renewed = monotonic()
         self._journal = self._make_journal()
         self._ledger = Ledger(store, self._journal)
+        self._upkeep = Upkeep(store, self._ledger, self.owner, clock)
         self._replay = Replay(self._ledger, self._journal, self.owner)
         self._watermark = Watermark(store, clock)
         self._composers = EditionComposers()
@@ -157,7 +159,7 @@ class Worker:
         )
         await self._renew_if_due()
         await self._replay.run()
-        expired = await self._upkeep(mode)
+        expired = await self._upkeep.run(mode)
         await self._watermark.keep_up(workspace.settings.zone, sending=False)
         await self._follow_rules(shift)
         await self._send_all(shift)
@@ -218,38 +220,6 @@ class Worker:
             now = self._clock.now()
             await self._ledger.write(lambda connection: self._owner.renew(connection, now))
             self._renewed = monotonic()
-
-    async def _upkeep(self, mode: Mode) -> int:
-        """Dead workers' rows, late ones, and what an earlier failure left in our own name; how many expired."""
-        now = self._clock.now()
-
-        def look(connection: Connection) -> tuple[tuple[str, ...], bool]:
-            dead = dead_owners(connection, self._store, but=self.owner)
-            # nothing is in hand at this moment: a row in our own name is left over
-            left = self.owner in deliveries.owners_in_hand(connection)
-            due = deliveries.upkeep_due(connection, mode=mode, now=now) or editions.has_drained(connection, mode=mode)
-            return (*dead, self.owner) if left else dead, due
-
-        gone, due = await self._ledger.read(look)
-        if not gone and not due:
-            return 0
-
-        def work(connection: Connection) -> int:
-            if deliveries.recover(connection, gone, now, own=self.owner).uncertain:
-                uncertain.tell(connection, mode, now)
-            for owner in gone:
-                if owner != self.owner:
-                    workers.end(connection, owner, now)
-            deliveries.cancel_leftovers(connection, mode=mode, now=now)
-            expired = deliveries.expire(connection, mode=mode, now=now)
-            editions.finish_drained(connection, mode=mode, now=now)
-            return expired
-
-        expired = await self._ledger.write(work)
-        for owner in gone:
-            if owner != self.owner:
-                forget(self._store, owner)
-        return expired
 
     async def _follow_rules(self, shift: Shift) -> None:
         """What the senders' rules say of uncertain mails; in a restored copy nothing before somebody confirms it."""

@@ -483,3 +483,24 @@ async def test_resuming_all_lets_a_stopped_sender_try_at_once(office: Office, se
     assert (await office.deliver()).sent == 0
     assert control.resume(office.store, "*", now=NOW).changed
     assert (await office.deliver()).sent == 1
+
+
+async def test_late_mails_never_leave_and_are_expired_within_half_a_minute(
+    office: Office, server: ScriptedSmtp
+) -> None:
+    office.use(server)
+    worker = office.worker()
+    try:
+        await worker.deliver_due()
+        outbox = office.outbox()
+        start = office.clock.now()
+        outbox.set(outbox.delivery_ids[0], not_after=start - timedelta(seconds=1))
+        office.clock.move_to(start + timedelta(seconds=29))
+        assert (await worker.deliver_due()).expired == 0
+        assert outbox.states == ["queued"], "to look at all that waits costs too much for every round"
+        office.clock.move_to(start + timedelta(seconds=30))
+        assert (await worker.deliver_due()).expired == 1
+    finally:
+        await worker.close()
+    assert outbox.states == ["expired"]
+    assert not server.mails
