@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from random import random
 from time import sleep
 
 import sqlalchemy as sa
@@ -19,6 +20,7 @@ from nurture.store.failures import translate
 __all__ = ["Connection", "Store"]
 
 _SHORTEST_PAUSE = 0.03  # seconds
+_FIRST_LOOK, _LAST_LOOK = 0.001, 0.01  # seconds between two looks at a lock
 
 
 class Store:
@@ -120,7 +122,10 @@ def _sqlite_engine(path: Path, begin: str, busy_milliseconds: int) -> sa.Engine:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")  # who was erased must not stay in free space
-            connection.execute(f"PRAGMA query_only = {'OFF' if 'IMMEDIATE' in begin else 'ON'}")
+            writes = "IMMEDIATE" in begin
+            connection.execute(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
+            if writes:
+                connection.execute("PRAGMA busy_timeout = 0")  # waiting is ours, see below
         except BaseException:
             connection.close()
             raise
@@ -131,7 +136,19 @@ def _sqlite_engine(path: Path, begin: str, busy_milliseconds: int) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def send_begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        """SQLite itself would wait 100 ms between two looks, and never find a lock that others take turns with free."""
+        end, pause = monotonic() + busy_milliseconds / 1000, _FIRST_LOOK
+        while True:
+            try:
+                connection.exec_driver_sql(begin)
+            except sa.exc.OperationalError as error:
+                busy = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or monotonic() + pause > end:
+                    raise
+            else:
+                return
+            sleep(pause * (0.5 + random()))  # noqa: S311 - so that two do not look in step
+            pause = min(pause * 1.2, _LAST_LOOK)
 
     return engine
 

@@ -78,13 +78,12 @@ def test_sqlite_survives_a_power_cut_and_forgets_what_is_deleted(sqlite_store: S
     with sqlite_store.write() as connection:
         settings = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
-            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout", "secure_delete")
+            for name in ("journal_mode", "synchronous", "foreign_keys", "secure_delete")
         }
     assert settings == {
         "journal_mode": "wal",
         "synchronous": 2,
         "foreign_keys": 1,
-        "busy_timeout": 10_000,
         "secure_delete": 1,
     }
 
