@@ -70,22 +70,13 @@ def walk_commands():  # noqa: ANN201 - click's types are typer's own copy
             if getattr(command, "hidden", False):
                 continue
             full = f"{prefix} {name}".strip()
-            if hasattr(command, "commands"):
-                yield from walk(full, command)
-            else:
+            is_group = hasattr(command, "commands")
+            if not is_group or command.invoke_without_command:
                 yield full, command
+            if is_group:
+                yield from walk(full, command)
 
     return list(walk("", typer.main.get_command(app)))
-
-
-def groups() -> set[str]:
-    """Names of command groups that do something by themselves, such as `log`."""
-    import typer
-
-    from nurture.cli.app import app
-
-    top = typer.main.get_command(app)
-    return {name for name, command in top.commands.items() if getattr(command, "invoke_without_command", False)}
 
 
 def anchor(name: str) -> str:

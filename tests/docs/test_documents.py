@@ -50,7 +50,7 @@ def commands():
         import write_docs
     finally:
         sys.path.pop(0)
-    return {name for name, _ in write_docs.walk_commands()} | write_docs.groups()
+    return {name for name, _ in write_docs.walk_commands()}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=names_of(DOCUMENTS))
