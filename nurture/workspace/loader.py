@@ -167,4 +167,9 @@ def _message(details: ErrorDetails, node: Node) -> str:
         return "keys and values are expected here"
     if kind in ("tuple_type", "list_type"):
         return "a list is expected here, for example `[one, two]`"
+    if kind in ("greater_than_equal", "less_than_equal"):
+        return f"write {context['ge']} or more" if "ge" in context else f"write {context['le']} or less"
+    if kind in ("int_parsing", "int_type", "int_from_float", "float_parsing", "float_type"):
+        what = "a number" if kind.startswith("float") else "a whole number"
+        return f"{what} is expected here, not `{node.raw}`"
     return f"{details['msg'][0].lower()}{details['msg'][1:]}"
