@@ -36,6 +36,7 @@ soak: setup ## 500,000 mails, workers killed at every phase, counted; needs Post
 	.venv/bin/python -m tests.soak.run $(ARGS)
 
 samples: setup ## checks against collected samples, where a folder of them is at hand (SAMPLES=DIR)
+	@test -d "$(SAMPLES)" || { echo "There is no folder $(SAMPLES); say make samples SAMPLES=DIR"; exit 2; }
 	NURTURE_SAMPLES="$(SAMPLES)" $(PYTEST) -q -p no:cacheprovider tests/samples/check_*.py $(ARGS)
 
 format: setup ## ruff's format and safe fixes

@@ -95,7 +95,7 @@ def retry(
     from nurture.errors import InputError
 
     if failed == held:
-        raise InputError("say what to retry: nurture retry EDITION --failed, or --held")
+        raise InputError("say what to retry: nurture retry EDITION --failed, or --held, not both")
     with house() as clinic:
         with clinic.store.read() as connection:
             found = _edition(connection, edition)

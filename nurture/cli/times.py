@@ -36,4 +36,4 @@ def ago(instant: datetime | None, now: datetime) -> str:
     for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}s ago"
-    return f"{max(seconds, 0):.0f} seconds ago"
+    return "1 second ago" if round(seconds) == 1 else f"{max(seconds, 0):.0f} seconds ago"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Mails that may or may not have arrived: see them, decide about them.")
 
-Numbers = Annotated[list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Numbers as in the list.")]
+Numbers = Annotated[list[int] | None, typer.Argument(metavar="NUMBER", help="Numbers as in the list.")]
 Campaign = Annotated[str | None, typer.Option(help="All of this campaign that nobody has decided about.")]
 Edition = Annotated[str | None, typer.Option(help="All of this edition: partner-news@2026-12-01T09:30.")]
 All = Annotated[bool, typer.Option("--all", help="All that nobody has decided about.")]
@@ -93,13 +93,13 @@ def hold(
 
     with house() as clinic:
         choice = _choose(clinic, numbers, campaign, edition, everything=everything)
-        if not numbers:
+        if choice.ids and not numbers:
             confirm(f"Leave {_mails(choice)} as they are?", yes=yes)
         count = leave(clinic.store, choice, by=getpass.getuser(), now=clinic.clock.now())
     if as_json:
         print_json({"left": count})
     else:
-        say(f"Left {count} uncertain; nobody asks about them any more.")
+        say(f"Left {count} uncertain; nobody asks about them any more." if count else "There was none to decide about.")
 
 
 @app.command(epilog="Examples: nurture uncertain resend 17; nurture uncertain resend --campaign partner-news")
@@ -124,12 +124,13 @@ def resend(
 
     with house() as clinic:
         choice = _choose(clinic, numbers, campaign, edition, everything=everything)
-        confirm(f"Send {_mails(choice)} again? Who got the first copy may get a second one.", yes=yes)
+        if choice.ids:
+            confirm(f"Send {_mails(choice)} again? Who got the first copy may get a second one.", yes=yes)
         done = send_again(clinic.store, choice, by=getpass.getuser(), late=late, now=clinic.clock.now())
     if as_json:
         print_json({"queued": done.queued, "kept": done.kept})
     else:
-        say(f"Queued {done.queued} again.")
+        say(f"Queued {done.queued} again." if choice.ids else "There was none to decide about.")
         for reason, count in done.kept.items():
             say(f"{count} not: {reason}.", style="yellow")
     if done.kept:
@@ -155,13 +156,13 @@ def settle(
     arrived = finding is Finding.SENT
     with house() as clinic:
         choice = _choose(clinic, numbers, campaign, edition, everything=everything)
-        if not numbers:
+        if choice.ids and not numbers:
             confirm(f"Settle {_mails(choice)} as {finding}?", yes=yes)
         count = write_down(clinic.store, choice, arrived=arrived, by=getpass.getuser(), now=clinic.clock.now())
     if as_json:
         print_json({"settled": count, "as": finding})
     else:
-        say(f"Settled {count} as {finding}.")
+        say(f"Settled {count} as {finding}." if count else "There was none to decide about.")
         if count and not arrived:
             say("`nurture retry EDITION --failed` sends refused mail of an edition again.")
 
@@ -175,7 +176,9 @@ def _choose(
 
     given = [bool(numbers), campaign is not None, edition is not None, everything]
     if sum(given) != 1:
-        raise InputError("say which mails: numbers of `nurture uncertain list`, or --edition, --campaign or --all")
+        raise InputError(
+            "say which mails, in one way: numbers of `nurture uncertain list`, or --edition, --campaign or --all"
+        )
     return choose(clinic.store, LogQuery(campaign, edition), tuple(numbers or ()))
 
 

@@ -31,6 +31,12 @@ def test_without_doubt(clinic):
     assert (ran.code, "No mail is uncertain." in ran.said) == (0, True)
 
 
+@pytest.mark.parametrize("words", [("hold",), ("resend",), ("settle", "--as", "sent")])
+def test_where_there_is_nothing_to_decide_nobody_is_asked(clinic, words):
+    ran = clinic.run("uncertain", *words, "--all")
+    assert (ran.code, "There was none to decide about." in ran.said) == (0, True), ran
+
+
 def test_the_list_says_who_and_what_can_be_done(in_doubt):
     ran = in_doubt.run("uncertain", "list", "--campaign", "partner-news")
     assert ran.code == 1
