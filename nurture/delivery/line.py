@@ -73,10 +73,12 @@ class Line:
 
     async def unburden(self) -> None:
         """It waits long: what else it has in its hands goes to the other lines. Raises `StoreError`."""
+        if self._waits is None:
+            return  # it was answered meanwhile: what it has in its hands may be on its way to the mark
+        waiting, _ = self._waits
         ahead, self._ahead = self._ahead, None
         if ahead is not None:
             self._stock.put_back(ahead.taken)
-        waiting = self._waits[0] if self._waits else None
         for transaction in self._tries.open:
             if transaction is not waiting and transaction.phase is not AttemptPhase.BODY:
                 self._let_go = transaction
@@ -84,6 +86,7 @@ class Line:
                 ending = transaction.given_up("another mail over this connection got no answer for long")
                 # if this fails, its row is found in this worker's name and goes back before the next round
                 await self._shift.ledger.write(self._tries.settlement(transaction, ending))
+                self._stock.unused()
                 self._stock.requeued()
                 return
 

@@ -53,6 +53,8 @@ class Stock:
         while self._shift.may_go_on(self._sender):
             if (taken := self._pick(line)) is not None:
                 return taken
+            if not patient and self._is_dry():
+                return None  # whoever waits for a token holds the lock meanwhile
             async with self._claiming:
                 if (taken := self._pick(line)) is not None:
                     return taken
@@ -169,7 +171,7 @@ class Stock:
     # -- the queue
 
     async def _claim(self) -> bool:
-        """Claim more; True if that brought anything."""
+        """Claim more; True if it may go on: that brought something, or there may be more behind a dry provider's."""
         shift, size = self._shift, self._shift.take(self._lines)
         blocked = self._blocked() if size else frozenset()
         found = Claimed()
@@ -179,9 +181,11 @@ class Stock:
                 self._after = None  # rows that came back to the queue meanwhile
                 found = await self._ask(size, blocked, None)
         shift.give_back(size - len(found.batch))
-        if not found.batch and found.dry is None:
+        if found.batch or found.dry_providers:
+            return True
+        if found.dry is None:
             self._nothing_since, self._nothing_but = monotonic(), blocked
-        return bool(found.batch)
+        return False
 
     async def _ask(self, size: int, blocked: frozenset[str], after: Position | None) -> Claimed:
         experience = self._experience

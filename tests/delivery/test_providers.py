@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from nurture.delivery.connection import Timeouts
 from nurture.reports.pacing import slowed
@@ -172,6 +173,17 @@ async def test_the_clinics_limits_for_a_provider_hold(office: Office, server: Sc
     assert (await office.deliver()).sent == 4
 
 
+async def test_what_waits_behind_a_dry_providers_mails_leaves_in_the_same_round(
+    office: Office, server: ScriptedSmtp
+) -> None:
+    office.use(server)
+    office.providers = "{google: {per_minute: 1}}"
+    office.outbox(domain="gmail.com", recipients=60)
+    assert (await office.deliver()).sent == 1
+    office.outbox(campaign="other-news", domain=GOOD[0], recipients=5, first=100)
+    assert (await office.deliver()).sent == 5
+
+
 async def test_a_mail_server_that_takes_fewer_connections_gets_fewer(office: Office, server: ScriptedSmtp) -> None:
     office.use(server)
     office.connections = 4
@@ -232,3 +244,29 @@ async def test_a_throttled_sender_slows_down_and_all_arrive(office: Office, serv
     assert outbox.column("attempts") == [1] * 500, "a refusal of us counts against nobody"
     assert len(set(server.recipients())) == len(server.recipients()) == 500
     assert refused <= 30, "it learns"
+
+
+async def test_a_line_that_was_answered_meanwhile_keeps_the_mail_that_it_begun(
+    office: Office, server: ScriptedSmtp
+) -> None:
+    """Two lines wait for long; while the first one's next mail is given to others, the second one goes on."""
+    office.use(server)
+    office.connections = 2
+    held = threading.Event()
+    server.on("BODY", *[Step("250 2.0.0 at last", wait=held)] * 2)
+    outbox = office.outbox(recipients=6)
+    outbox.spread_over([DEAD, GOOD[0]])
+
+    @sa.event.listens_for(office.store._writer, "before_cursor_execute")
+    def both_are_answered_while_one_is_unburdened(_connection, _cursor, statement: str, parameters, *_: object) -> None:
+        if statement.startswith("UPDATE attempt") and "abandoned" in str(parameters) and not held.is_set():
+            held.set()
+            time.sleep(0.5)  # the other line's next envelope is taken by now, and its mark waits for this thread
+
+    worker = office.worker()
+    await worker.deliver_due()
+    await worker.deliver_due()
+    await worker.close()
+    assert held.is_set(), "no line was unburdened"
+    assert sorted(server.recipients()) == sorted(outbox.column("address"))
+    assert outbox.states == ["sent"] * 6
