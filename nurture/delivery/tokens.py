@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from nurture.delivery.pacing import Allowance, Bucket, Draw, Learned, draw, give_back
@@ -43,7 +43,7 @@ class Tap:
             pacing.forget(connection, kept)
         else:
             pacing.save(connection, kept)
-        return drawn.granted, _dry(drawn)
+        return drawn.granted, _dry(drawn, ahead=now - present)
 
     def give_back(self, connection: Connection, unused: int, *, now: datetime) -> None:
         """Tokens that were taken and not needed."""
@@ -60,8 +60,9 @@ class Tap:
         return replace(self, provider=provider, allowed=Allowance(per_minute))
 
 
-def _dry(drawn: Draw) -> Dry | None:
-    return None if drawn.again_at is None else Dry(drawn.again_at, drawn.day_is_over)
+def _dry(drawn: Draw, *, ahead: timedelta) -> Dry | None:
+    # whoever waits looks at its own clock, which may be ahead of the database's
+    return None if drawn.again_at is None else Dry(drawn.again_at + ahead, drawn.day_is_over)
 
 
 def full_row(mode: Mode, sender: str, provider: str, present: datetime, zone: ZoneInfo) -> PaceRow:

@@ -1,5 +1,7 @@
 """A sender's limits hold: over a day, a minute, a restart, and between workers."""
 
+import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from time import monotonic
@@ -108,6 +110,36 @@ async def test_a_patient_line_keeps_its_connection_between_tokens(office: Office
     assert (summary.sent, server.sessions) == (34, 1)
     assert monotonic() - begun >= 0.8
     await worker.close()
+
+
+async def test_an_answer_is_read_while_another_line_waits_for_a_token(office: Office, server: ScriptedSmtp) -> None:
+    office.use(server)
+    office.connections = 2
+    office.limits = "{per_day: 3}"
+    outbox = office.outbox(recipients=5)
+    outbox.spread_over(["slow.example", "quick.example"])
+    server.on("RCPT", Step("250 ok", during=lambda: time.sleep(0.4), when="slow.example"))
+    worker = office.worker()
+    delivering = asyncio.create_task(worker.deliver_due(patience=1e6))  # the other line waits until midnight
+    try:
+        async with asyncio.timeout(30):
+            while outbox.states.count("sent") < 3:
+                assert not delivering.done()
+                await asyncio.sleep(0.05)
+    finally:
+        await worker.close()
+        await delivering
+
+
+def test_when_a_token_comes_is_said_by_the_clock_of_who_waits_for_it(store: Store) -> None:
+    """The database's clock goes otherwise: a worker whose clock is ahead of it asked without a pause."""
+    tap = Tap(Mode.LIVE, "clinic", Allowance(per_minute=1), ZONE)
+    with store.write() as connection:
+        assert tap.take(connection, 1, now=NOW)[0] == 1
+        granted, dry = tap.take(connection, 1, now=NOW)
+    assert granted == 0
+    assert dry is not None
+    assert timedelta(seconds=30) < dry.until - NOW <= timedelta(seconds=61)
 
 
 async def test_a_mail_that_did_not_go_costs_nothing(office: Office, server: ScriptedSmtp) -> None:
