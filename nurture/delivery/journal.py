@@ -11,11 +11,11 @@ single free block can refuse the slot, too; then the answer stays in memory.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import fcntl
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from nurture.delivery.kept import SLOT, Contents, KeptAnswer, parse
@@ -115,14 +115,24 @@ class LeftJournal:
         os.close(self._descriptor)
 
 
-def find_left(folder: Path, *, but: Path) -> list[LeftJournal]:
-    """The journals in ``folder`` that no living worker holds; never ``but`` (one's own)."""
-    found = []
+def find_left(folder: Path, *, but: Path) -> Iterator[LeftJournal]:
+    """The journals in ``folder`` that no living worker holds; never ``but`` (one's own).
+
+    Each is in our hands from when it is given out: the caller closes it.
+    Raises `StoreError` for one that this user may not open.
+    """
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         if path != but:
-            with contextlib.suppress(FileNotFoundError, BlockingIOError):
-                found.append(LeftJournal(path, _open_locked(path)))
-    return found
+            try:
+                left = LeftJournal(path, _open_locked(path))
+            except (FileNotFoundError, BlockingIOError):
+                continue
+            except OSError as error:
+                raise StoreError(
+                    f"a dead worker left answers of the mail server in {path}, which cannot be opened "
+                    f"({error.strerror}): let this user read and write it"
+                ) from error
+            yield left
 
 
 _IN_MEMORY = "the answer to delivery %d is only in memory until the database takes it"

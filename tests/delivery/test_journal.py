@@ -182,19 +182,25 @@ def test_keeping_twice_equals_once(journal: Journal) -> None:
 
 def test_only_a_dead_workers_journal_is_left(path: Path, tmp_path: Path) -> None:
     own = tmp_path / "locks" / "own.journal"
-    assert find_left(own.parent, but=own) == []
+    assert list(find_left(own.parent, but=own)) == []
     living = Journal.create(path)
     living.keep(ANSWER)
-    assert find_left(own.parent, but=own) == []
+    assert list(find_left(own.parent, but=own)) == []
     living.close()
     (left,) = find_left(own.parent, but=own)
-    assert find_left(own.parent, but=own) == [], "one replays it at a time"
+    assert list(find_left(own.parent, but=own)) == [], "one replays it at a time"
     assert left.owner == "clinic-pc-41-aa"
     assert left.read().answers == (ANSWER,)
     left.close(done=False)
     (left,) = find_left(own.parent, but=own)
     left.close(done=True)
     assert os.listdir(own.parent) == []
+
+
+def test_a_journal_that_cannot_be_opened_is_told(path: Path, tmp_path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(StoreError, match=r"left answers of the mail server in .*, which cannot be opened"):
+        list(find_left(path.parent, but=tmp_path / "own.journal"))
 
 
 def test_a_journal_with_nothing_in_it_goes_with_its_worker(path: Path) -> None:

@@ -12,6 +12,7 @@ from nurture.delivery.journal import Journal
 from nurture.delivery.kept import KeptAnswer
 from nurture.delivery.ownership import folder_of
 from nurture.delivery.turn import Turn
+from nurture.errors import StoreError
 from nurture.store import Store, deliveries
 from nurture.store.attempts import Attempt
 from nurture.store.groups import Beginning, Marking
@@ -155,6 +156,33 @@ async def test_replayed_twice_equals_once(office: Office, outbox: Outbox, dead: 
     assert outbox.states == [state]
     after = outbox.events(dead.id), dead.attempt(), outbox.column("attempts"), outbox.column("next_attempt_at")
     assert after == before
+
+
+async def test_a_database_that_fails_at_one_journal_keeps_no_other_from_being_replayed(
+    office: Office, outbox: Outbox, dead: Dead
+) -> None:
+    """The journals behind the failing one once stayed locked by the living worker, as if their owners lived."""
+    other = dead.path.with_name("clinic-pc-40-00000000.journal")
+    journal = Journal.create(other)
+    journal.keep(replace(dead.answer, attempt_id=4711))
+    journal.close()
+    dead.leave()
+    failing = [True]
+
+    @sa.event.listens_for(office.store._writer, "before_cursor_execute")
+    def fail_once(_connection, _cursor, statement: str, *_: object) -> None:
+        if "FROM attempt" in statement and failing:
+            failing.clear()
+            raise StoreError("the database is away")
+
+    worker = office.worker()
+    with pytest.raises(StoreError):
+        await worker.deliver_due()
+    await worker.deliver_due()
+    await worker.close()
+    assert outbox.states == ["sent"]
+    assert not dead.path.exists()
+    assert not other.exists()
 
 
 async def test_a_journal_beside_another_copy_of_the_database_changes_nothing(
