@@ -53,6 +53,11 @@ class Traffic:
         window = self._windows.get(provider, self._first)
         return len(busy) < (window if limit is None else min(window, limit))
 
+    def begin_round(self) -> None:
+        """No line has anything in its hands, whatever one that failed said last."""
+        self._in_hand.clear()
+        self._busy.clear()
+
     def took(self, line: int, delivery: int, provider: str) -> None:
         """A line has a mail in its hands."""
         self._in_hand[delivery] = line, provider

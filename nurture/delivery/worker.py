@@ -268,6 +268,7 @@ class Worker:
             traffic = self._traffic.get(sender)
             if traffic is None or traffic.connections != route.connections:
                 traffic = self._traffic[sender] = Traffic(route.connections)
+            traffic.begin_round()
             experience = Experience(shift, sender, traffic)
             await experience.refresh()
             stock = Stock(shift, sender, experience, lines=route.connections)
@@ -306,7 +307,10 @@ class Worker:
         while True:
             await asyncio.sleep(RENEWAL / 2)
             if not self._ledger.troubled:
-                await self._renew_if_due()
+                try:
+                    await self._renew_if_due()
+                except StoreError as error:
+                    log.warning("the lease of this worker could not be renewed: %s", error)
 
     async def _watch_for_copies(self, shift: Shift) -> None:
         """Another copy of the database that goes further stops this round."""

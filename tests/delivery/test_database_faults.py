@@ -1,6 +1,7 @@
 """The database fails while a mail server has said yes: the yes is never lost, and no further body leaves."""
 
 import asyncio
+import contextlib
 import re
 import sqlite3
 import threading
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nurture.delivery.connection import wire_body
+from nurture.errors import StoreError
 from nurture.store import Store, open_store
 from tests.delivery.conftest import Office
 from tests.servers.scripted_smtp import ScriptedSmtp, Step
@@ -109,6 +111,64 @@ async def test_a_full_disk_loses_no_answer(
     await worker.close()
     assert outbox.states == ["sent"] * 12
     assert len(server.mails) == 12
+
+
+async def test_a_lease_that_could_not_be_renewed_once_is_renewed_all_the_same(
+    office: Office, server: ScriptedSmtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others would take the worker for dead while it still delivers."""
+    monkeypatch.setattr("nurture.delivery.worker.RENEWAL", 0.2)
+    office.use(server)
+    outbox, answer = office.outbox(), threading.Event()
+    server.on("BODY", Step("250 2.0.0 taken", wait=answer))
+    seen: list[str] = []
+
+    @sa.event.listens_for(office.store._writer, "before_cursor_execute")
+    def fail_at_the_first_renewal_after_the_mark(_connection, _cursor, statement: str, *_: object) -> None:
+        if statement.startswith("UPDATE delivery SET marked_at"):
+            seen.append("mark")
+        elif statement.startswith("UPDATE worker") and seen:
+            seen.append("renewal")
+            if len(seen) == 2:
+                raise StoreError("the database is away")
+
+    worker = office.worker()
+    delivering = asyncio.create_task(worker.deliver_due())
+    try:
+        async with asyncio.timeout(20):
+            while len(seen) < 4:
+                assert not delivering.done()
+                await asyncio.sleep(0.05)
+    finally:
+        answer.set()
+        await delivering
+        await worker.close()
+    assert outbox.states == ["sent"]
+
+
+async def test_nothing_that_a_failing_line_had_in_hand_keeps_its_provider_busy(
+    office: Office, server: ScriptedSmtp
+) -> None:
+    office.use(server)
+    outbox = office.outbox(recipients=3)
+    failing = [True]
+
+    @sa.event.listens_for(office.store._writer, "before_cursor_execute")
+    def fail_at_the_mark_and_at_giving_back(_connection, _cursor, statement: str, *_: object) -> None:
+        if failing and statement.startswith("UPDATE delivery SET") and "claim=" not in statement.split("WHERE")[0]:
+            raise StoreError("the database is away")
+
+    worker = office.worker()
+    delivering = asyncio.create_task(worker.deliver_due())
+    await asyncio.sleep(1)
+    failing.clear()
+    with contextlib.suppress(StoreError):
+        await delivering
+    await worker.deliver_due()
+    traffic = worker._traffic["clinic"]
+    await worker.close()
+    assert outbox.states == ["sent"] * 3
+    assert traffic.allows(99, "clinic-partner.example", 1), "no line is busy with it"
 
 
 async def test_a_locked_database_at_the_mark_sends_nothing_and_puts_the_mail_back(
