@@ -104,7 +104,7 @@ def confirm_restored(
         finding = look(clinic.store)
         if finding is not None:
             if not as_json:
-                say(finding.seen(zone), style="yellow")
+                say(f"Attention: {finding.seen(zone)}.", style="yellow")
             confirm("Is this the database to go on with, and no other copy of it in use?", yes=yes)
         done = confirm_copy(clinic, nothing_lost=nothing_lost) if finding else None
     if as_json:

@@ -131,7 +131,8 @@ def preview(
 def send(campaign: Campaign, *, yes: Yes = False, as_json: Json = False) -> None:
     """Make an edition now, whatever the schedule; a running loop delivers it, else this command does.
 
-    Mail still waits for the reader's window, and all gates hold. Exit code 1 if a mail server cannot be used.
+    Mail still waits for the reader's window, and all gates hold. Exit code 1 if a mail server cannot be used,
+    or gave no answer to a mail that it had.
     """
     from nurture.service.sending import send_now
 
@@ -143,7 +144,7 @@ def send(campaign: Campaign, *, yes: Yes = False, as_json: Json = False) -> None
         print_json(done)
     else:
         _print_sent(done)
-    if done.stopped:
+    if done.stopped or done.account.uncertain:
         raise typer.Exit(1)
 
 
@@ -157,6 +158,10 @@ def _print_sent(done: Sent) -> None:
         say("The running loop delivers it.")
     else:
         say(f"{found.sent} sent now, {found.waiting} wait for their time.")
+        if found.failed:
+            say(f"{found.failed} failed: nurture log --edition {found.edition} --state failed", style="yellow")
+        if found.uncertain:
+            say(f"! {found.uncertain} may or may not have arrived: nurture uncertain list", style="red")
         for sender in done.stopped:
             say(f"! sender {sender.sender}: {sender.reason}", style="red")
         for slow in done.slowed:

@@ -88,6 +88,22 @@ def test_nobody_listens(live):
     assert "127.0.0.1:1" in sent.said
 
 
+def test_mails_without_an_answer_are_told_with_the_command_that_decides(live):
+    with ScriptedSmtp().on("BODY", Step(None, cut=True, always=True)) as running:
+        use(live, running.port, tls="none", username=None, password=None)
+        sent = live.run("send", "partner-news", "--yes")
+    assert sent.code == 1
+    assert "2 may or may not have arrived: nurture uncertain list" in sent.said
+
+
+def test_refused_mails_are_told_with_where_to_see_them(live):
+    with ScriptedSmtp().on("RCPT", Step("550 5.1.1 unknown", always=True)) as running:
+        use(live, running.port, tls="none", username=None, password=None)
+        sent = live.run("send", "partner-news", "--yes")
+    assert sent.code == 0
+    assert "2 failed: nurture log --edition partner-news@" in sent.said
+
+
 # --- feeds --------------------------------------------------------------------
 
 GOOD = (
