@@ -9,7 +9,7 @@ from nurture.planning.gates import REASONS_IN_WORDS
 from nurture.store.contacts import PersonRow
 from nurture.store.editions import EditionRow
 from nurture.store.log import AttemptRow, DeliveryRow
-from nurture.vocabulary import DeliveryState, EditionReason, EditionState, SkipReason
+from nurture.vocabulary import AttemptOutcome, DeliveryState, EditionReason, EditionState, SkipReason
 
 EDITION_REASONS = {
     EditionReason.NO_NEWS: "nobody had any news left to read",
@@ -27,9 +27,11 @@ def local(instant: datetime, zone: ZoneInfo) -> str:
 
 
 def answer_in_words(attempt: AttemptRow | None) -> str:
-    """The server's last words: ``mail.example:25 answered 550 5.1.1 no such user``; "" without an answer."""
-    if attempt is None or (attempt.code is None and not attempt.answer):
+    """The server's last words: ``mail.example:25 answered 550 5.1.1 no such user``; without them, what is known."""
+    if attempt is None:
         return ""
+    if attempt.code is None:
+        return attempt.answer or ""
     return f"{attempt.server or 'the server'} answered {attempt.said}"
 
 
@@ -73,6 +75,8 @@ def _queued(
 ) -> str:
     if paused_at is not None:
         return f"waits: the campaign is paused since {local(paused_at, zone)}"
+    if row.last_attempt is not None and row.last_attempt.outcome is AttemptOutcome.UNCERTAIN:
+        return _joined(f"no answer came to the last try; it is sent again from {local(row.time, zone)} on", answer)
     if row.attempts and answer:
         return f"refused for now ({answer}); next try {local(row.time, zone)}"
     if row.time > now:

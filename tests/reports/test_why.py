@@ -178,6 +178,35 @@ def test_every_try_and_the_next_one(ask: Ask, history: Any) -> None:
     assert [attempt.answer for attempt in answer.attempts] == ["greylisted", "mailbox busy"]
 
 
+@pytest.mark.parametrize(
+    ("state", "values", "outcome", "said", "words"),
+    [
+        (
+            S.QUEUED,
+            {"resends": 1, "next_attempt_at": NOW + timedelta(minutes=10)},
+            AttemptOutcome.UNCERTAIN,
+            "the server closed the connection",
+            "no answer came to the last try; it is sent again from 2026-12-01 10:10 on; the server closed the connection",
+        ),
+        (
+            S.SENT,
+            {"settled_at": NOW},
+            AttemptOutcome.ARRIVED,
+            "found out by hand: it arrived",
+            "sent at 2026-12-01 10:00; found out by hand: it arrived",
+        ),
+    ],
+    ids=["sent again", "found out by hand"],
+)
+def test_what_no_server_answered_is_not_called_an_answer(
+    ask: Ask, history: Any, state: str, values: dict[str, Any], outcome: AttemptOutcome, said: str, words: str
+) -> None:
+    lee = history.partner()
+    row = history.delivery(history.edition(), state, contact_id=lee, attempts=2, **values)
+    history.attempt(row, outcome, answer=said, number=2)
+    assert ask.person().editions[0].words == words
+
+
 def test_what_came_back(ask: Ask, history: Any) -> None:
     lee = history.partner()
     row = history.delivery(history.edition(), S.SENT, contact_id=lee)
