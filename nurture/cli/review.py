@@ -49,7 +49,8 @@ def _print_status(found: Status, zone: ZoneInfo) -> None:
     for member in found.members:
         seen = ago(member.seen_at, found.now)
         say(f"worker: process {member.process} on {member.host}, last seen {seen}", style="green")
-    say(f"{found.waiting} deliveries wait, {found.uncertain} are uncertain")
+    held = f" ({found.held} held: nurture log --state held)" if found.held else ""
+    say(f"{found.waiting} deliveries wait{held}, {found.uncertain} are uncertain")
     for name, since in found.paused.items():
         say(f"paused: {'all campaigns' if name == '*' else name} since {since.astimezone(zone):%Y-%m-%d %H:%M}")
     for slow in found.slowed:

@@ -69,6 +69,7 @@ class Status:
     next_editions: tuple[NextEdition, ...]
     alerts: tuple[Alert, ...]
     waiting: int
+    held: int
     uncertain: int
     paused: Mapping[str, datetime]
     slowed: tuple[Slowed, ...]
@@ -112,6 +113,7 @@ def status(store: Store, workspace: Workspace, *, now: datetime, next_editions: 
         next_editions=tuple(_coming(coming)[:next_editions]),
         alerts=open_alerts,
         waiting=sum(counts.get(state, 0) for state in WAITING_STATES),
+        held=counts.get(DeliveryState.HELD, 0),
         uncertain=counts.get(DeliveryState.UNCERTAIN, 0),
         paused=paused,
         slowed=slow,

@@ -52,7 +52,7 @@ def delivery_in_words(
         case DeliveryState.QUEUED:
             return _joined(_queued(row, answer, window, now=now, paused_at=paused_at, zone=zone), held_back)
         case DeliveryState.HELD:
-            return _joined("held until somebody lets it go on", reason)
+            return _joined(f"held until `nurture retry {row.edition} --held` lets it go on", reason)
         case DeliveryState.SENDING:
             return "being sent right now"
         case DeliveryState.FAILED:

@@ -37,7 +37,7 @@ def test_all_is_well(loop: Owner, store: Store, history: Any, workspace: Workspa
     found = look(store, workspace)
     assert (found.trouble, found.troubles) == (False, ())
     assert [process.owner for process in found.loops] == [loop.name]
-    assert (found.waiting, found.uncertain) == (2, 0)
+    assert (found.waiting, found.held, found.uncertain) == (2, 1, 0)
     assert [str(edition.public_id) for edition in found.under_way] == ["partner-news@2026-12-01T09:30"]
     assert [(edition.edition, edition.at) for edition in found.next_editions] == [
         ("partner-news@2027-01-05T09:30", datetime(2027, 1, 5, 14, 30, tzinfo=UTC))

@@ -143,7 +143,7 @@ DELIVERIES: list[tuple[str, dict[str, Any], str]] = [
     (S.SKIPPED, {"reason": SkipReason.NO_NEWS}, "left out; there is no news that this reader has not seen"),
     (S.CANCELED, {"reason": "the contact was erased"}, "canceled; the contact was erased"),
     (S.EXPIRED, {}, "its time (2026-12-01 09:30 to 2026-12-02 09:30) went by before it could leave"),
-    (S.HELD, {}, "held until somebody lets it go on"),
+    (S.HELD, {}, "held until `nurture retry partner-news@2026-12-01T09:30 --held` lets it go on"),
     (S.SENDING, {}, "being sent right now"),
     (
         S.UNCERTAIN,

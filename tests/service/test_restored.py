@@ -143,7 +143,9 @@ def test_a_restored_backup_sends_nothing_until_it_is_confirmed_and_then_nothing_
     assert "4 mails that were due in that time are held" in said(confirmed)
     assert machine.states() == ["sent"] * 2 + ["held"] * 4
     assert machine.send(at=SENDING + timedelta(hours=1)) == 0
-    assert "older copy" not in said(machine.nurture("status"))
+    status = said(machine.nurture("status"))
+    assert "older copy" not in status
+    assert "4 deliveries wait (4 held: nurture log --state held)" in status
     assert machine.nurture("accounts").returncode == 0
     assert "nothing to confirm" in said(machine.nurture("db", "confirm-restored", "--yes"))
 
