@@ -98,6 +98,10 @@ class SandboxServer:
 
         server = await loop.create_server(connect, sock=listening)
         await self._stopping.wait()
+        # a closed server drops, open, what it accepted and had no time to attach: first let these connections be made
+        loop.remove_reader(listening)
+        for _ in range(_LAST_TURNS):
+            await asyncio.sleep(0)
         server.close()
         for _ in range(_LAST_TURNS):
             tasks = asyncio.all_tasks() - {asyncio.current_task()}

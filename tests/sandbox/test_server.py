@@ -1,5 +1,6 @@
 """Mail that the sandbox said yes to is in the Maildir, whole; several servers may share it."""
 
+import gc
 import smtplib
 import socket
 import threading
@@ -152,6 +153,19 @@ def test_a_taken_port_is_said_and_stop_ends_all_connections(maildir: Path) -> No
     with connected, suppress(ConnectionResetError):
         while connected.recv(1000):  # its greeting, then the end
             pass
+
+
+def test_connections_that_come_while_it_stops_are_ended_too(maildir: Path) -> None:
+    for _ in range(50):  # each time at another moment of their acceptance
+        server = SandboxServer(maildir)
+        connected = [socket.create_connection(("127.0.0.1", server.start())) for _ in range(3)]
+        server.stop()
+        for connection in connected:
+            connection.settimeout(10)
+            with connection, suppress(ConnectionResetError):
+                while connection.recv(1000):
+                    pass
+    gc.collect()  # an open socket of the server is a warning here, so an error
 
 
 def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
