@@ -158,7 +158,8 @@ def test_a_taken_port_is_said_and_stop_ends_all_connections(maildir: Path) -> No
 def test_connections_that_come_while_it_stops_are_ended_too(maildir: Path) -> None:
     for _ in range(50):  # each time at another moment of their acceptance
         server = SandboxServer(maildir)
-        connected = [socket.create_connection(("127.0.0.1", server.start())) for _ in range(3)]
+        port = server.start()
+        connected = [socket.create_connection(("127.0.0.1", port)) for _ in range(3)]
         server.stop()
         for connection in connected:
             connection.settimeout(10)
