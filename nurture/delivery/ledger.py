@@ -15,6 +15,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from time import sleep
 from typing import Any, Protocol, TypeVar
 
 from nurture.delivery.journal import Journal
@@ -31,6 +32,7 @@ T_co = TypeVar("T_co", covariant=True)
 FIRST_PAUSE = 0.1  # seconds between tries to write an answer
 LONGEST_PAUSE = 5.0
 GROUP = 256  # pieces of work in one transaction at most
+GATHERING = 0.003  # seconds that a transaction waits for others to join it, where others come
 
 Work = Callable[[Connection], T]
 
@@ -177,19 +179,27 @@ class Ledger:
 
     def _run(self) -> None:
         open_for_work = True
+        entries: list[_Entry | None] = []
         while open_for_work:
-            entries = [self._waiting.get()]
-            while len(entries) < GROUP:
-                try:
-                    entries.append(self._waiting.get_nowait())
-                except Empty:
-                    break
+            entries = self._gather(others=len(entries) > 2)
             open_for_work = None not in entries
             going = [entry for entry in entries if entry and entry.may_run()]
             for entry in going:
                 if entry.reading:
                     _hand_out([_alone(entry, self._store.read())])
             self._write_group([entry for entry in going if not entry.reading])
+
+    def _gather(self, *, others: bool) -> list[_Entry | None]:
+        """What waits; ``others`` are about, so a moment more brings many of them into one transaction."""
+        entries = [self._waiting.get()]
+        if others:
+            sleep(GATHERING)
+        while len(entries) < GROUP:
+            try:
+                entries.append(self._waiting.get_nowait())
+            except Empty:
+                break
+        return entries
 
     def _write_group(self, entries: list[_Entry]) -> None:
         if len(entries) > 1:

@@ -64,6 +64,23 @@ async def test_what_waits_is_committed_together(store: Store, ledger: Ledger) ->
     assert len(noted(store)) == 20
 
 
+async def test_where_many_come_a_transaction_waits_a_moment_for_others(
+    store: Store, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nurture.delivery.ledger.GATHERING", 0.5)
+    async with Busy(ledger):
+        many = [ledger.submit(note(f"many {number}")) for number in range(3)]
+    await asyncio.gather(*many)
+    found = commits(store)
+    early = ledger.submit(note("early"))
+    await asyncio.sleep(0.05)
+    late = ledger.submit(note("late"))
+    await asyncio.gather(early, late)
+    assert len(found) == 1, "what came a little later is in the same transaction"
+    await ledger.write(note("alone"))
+    assert len(found) == 2
+
+
 async def test_one_that_fails_takes_nobody_along(store: Store, ledger: Ledger) -> None:
     def fail(_: sa.Connection) -> None:
         raise StoreLockedError("of mine")
