@@ -32,7 +32,7 @@ from nurture.workspace.workspace import Workspace
 ITEMS_PER_MAIL = 5
 # A spread edition leaves in so many parts: rows that are alike are written together.
 SPREAD_STEPS = 100
-IDS_A_LOOK = 250_000  # two megabytes
+IDS_A_LOOK = 500_000  # four megabytes
 
 
 class Selection:

@@ -19,7 +19,7 @@ from nurture.store.readers import Reader
 from nurture.store.schema import contact, delivery, edition
 from nurture.vocabulary import Category, DeliveryState, SkipReason
 
-PAGE_ROWS = 1500  # deliveries in one transaction: workers wait for its end
+PAGE_ROWS = 2000  # deliveries in one transaction: workers wait for its end
 
 
 @dataclass(frozen=True, slots=True)
