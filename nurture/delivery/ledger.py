@@ -32,6 +32,7 @@ T_co = TypeVar("T_co", covariant=True)
 FIRST_PAUSE = 0.1  # seconds between tries to write an answer
 LONGEST_PAUSE = 5.0
 GROUP = 256  # pieces of work in one transaction at most
+ALONE = 2  # a single connection hands in so many pieces at once: an answer, and the next mail's mark
 GATHERING = 0.003  # seconds that a transaction waits for others to join it, where others come
 
 Work = Callable[[Connection], T]
@@ -181,7 +182,7 @@ class Ledger:
         open_for_work = True
         entries: list[_Entry | None] = []
         while open_for_work:
-            entries = self._gather(others=len(entries) > 2)
+            entries = self._gather(others=len(entries) > ALONE)
             open_for_work = None not in entries
             going = [entry for entry in entries if entry and entry.may_run()]
             for entry in going:

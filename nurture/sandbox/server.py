@@ -103,15 +103,14 @@ class SandboxServer:
         for _ in range(_LAST_TURNS):
             await asyncio.sleep(0)
         server.close()
-        for _ in range(_LAST_TURNS):
-            tasks = asyncio.all_tasks() - {asyncio.current_task()}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            for connection in connections:
-                if isinstance(connection.transport, asyncio.WriteTransport):
-                    connection.transport.abort()
-            await asyncio.sleep(0)
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for connection in connections:
+            if isinstance(connection.transport, asyncio.WriteTransport):
+                connection.transport.abort()
+        await asyncio.sleep(0)
 
 
 class _Connection(SMTP):
