@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -108,7 +108,7 @@ def _sqlite_engine(path: Path, begin: str, busy_milliseconds: int) -> sa.Engine:
                 f"{path.absolute().as_uri()}?mode=rw",  # never make an empty file in the place of a lost one
                 uri=True,
                 isolation_level=None,  # no hidden BEGIN by the driver; ours is sent by the event below
-                timeout=busy_milliseconds / 1000,
+                timeout=0,  # waiting is ours, see `_patiently`
                 check_same_thread=False,
             )
         except sqlite3.OperationalError as error:
@@ -118,14 +118,15 @@ def _sqlite_engine(path: Path, begin: str, busy_milliseconds: int) -> sa.Engine:
                 f"the database {path} is not there: run `nurture db upgrade` to make it."
             ) from error
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            # of two who make a new file WAL at once SQLite turns one away, whatever its own timeout
+            _patiently(lambda: connection.execute("PRAGMA journal_mode = WAL"), busy_milliseconds)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA secure_delete = ON")  # who was erased must not stay in free space
             writes = "IMMEDIATE" in begin
             connection.execute(f"PRAGMA query_only = {'OFF' if writes else 'ON'}")
-            if writes:
-                connection.execute("PRAGMA busy_timeout = 0")  # waiting is ours, see below
+            if not writes:
+                connection.execute(f"PRAGMA busy_timeout = {busy_milliseconds}")
         except BaseException:
             connection.close()
             raise
@@ -136,21 +137,29 @@ def _sqlite_engine(path: Path, begin: str, busy_milliseconds: int) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def send_begin(connection: Connection) -> None:
-        """SQLite itself would wait 100 ms between two looks, and never find a lock that others take turns with free."""
-        end, pause = monotonic() + busy_milliseconds / 1000, _FIRST_LOOK
-        while True:
-            try:
-                connection.exec_driver_sql(begin)
-            except sa.exc.OperationalError as error:
-                busy = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or monotonic() + pause > end:
-                    raise
-            else:
-                return
-            sleep(pause * (0.5 + random()))  # noqa: S311 - so that two do not look in step
-            pause = min(pause * 1.2, _LAST_LOOK)
+        _patiently(lambda: connection.exec_driver_sql(begin), busy_milliseconds)
 
     return engine
+
+
+def _patiently(step: Callable[[], object], busy_milliseconds: int) -> None:
+    """Try a step again until the lock that it needs is free.
+
+    SQLite itself would wait 100 ms between two looks, and never find a lock that others take turns with free.
+    """
+    end, pause = monotonic() + busy_milliseconds / 1000, _FIRST_LOOK
+    while True:
+        try:
+            step()
+        except (sqlite3.OperationalError, sa.exc.OperationalError) as error:
+            cause = error.orig if isinstance(error, sa.exc.OperationalError) else error
+            busy = getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or monotonic() + pause > end:
+                raise
+        else:
+            return
+        sleep(pause * (0.5 + random()))  # noqa: S311 - so that two do not look in step
+        pause = min(pause * 1.2, _LAST_LOOK)
 
 
 def _postgresql_engine(url: sa.URL, busy_milliseconds: int) -> sa.Engine:

@@ -131,6 +131,24 @@ def test_two_processes_may_create_one_database_at_once(tmp_path: Path) -> None:
     open_store("sqlite:///nurture.db", root=tmp_path).close()
 
 
+def test_all_who_open_a_new_file_at_once_get_in(tmp_path: Path) -> None:
+    """SQLite turns one of two away who both make a file WAL, whatever its busy timeout."""
+
+    def write(path: Path) -> None:
+        store = Store(sa.make_url(f"sqlite:///{path}"), path=path, busy_timeout=timedelta(seconds=30))
+        try:
+            with store.write() as connection:
+                connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS made (id INTEGER)")
+        finally:
+            store.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(40):
+            path = tmp_path / f"{number}.db"
+            path.touch()
+            list(threads.map(write, [path] * 4))
+
+
 def test_what_a_sqlite_writer_has_read_stays_true_until_it_writes(new_sqlite_url: str) -> None:
     """Two counters that read, then write: with a lock from the first write on, numbers would be lost."""
     stores = [open_store(new_sqlite_url, root=Path()) for _ in range(2)]
