@@ -17,6 +17,7 @@ from nurture.cli import (
     database,
     demo,
     dkim,
+    going_live,
     log,
     news,
     review,
@@ -84,6 +85,7 @@ workspace.register(app)
 demo.register(app)
 sending.register(app)
 control.register(app)
+going_live.register(app)
 review.register(app)
 app.add_typer(log.app, name="log")
 app.add_typer(uncertain.app, name="uncertain")

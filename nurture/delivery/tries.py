@@ -36,6 +36,7 @@ class Tries:
         shift = self._shift
         turn = Turn(
             owner=shift.owner,
+            mode=shift.mode,
             now=shift.clock.now(),
             today=shift.today(),
             mark=Marking(mark.claimed, mark.attempt, mark.message.values) if mark else None,

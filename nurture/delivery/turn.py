@@ -11,6 +11,7 @@ from nurture.store.attempts import Attempt
 from nurture.store.engine import Connection
 from nurture.store.gate import Refusal
 from nurture.store.groups import Beginning, Marking
+from nurture.vocabulary import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class Turn:
     """One line's turn. ``today`` is the clinic's date."""
 
     owner: str
+    mode: Mode
     now: datetime
     today: date
     mark: Marking | None = None
@@ -42,7 +44,7 @@ class Turn:
         last = steps[-1]
         marks = [step.mark for step in steps if step.mark]
         beginnings = [step.begin for step in steps if step.begin]
-        paused = groups.paused(connection)
+        paused = groups.paused(connection, last.mode)
         owner, now, today = last.owner, last.now, last.today
         refusals = groups.mark(connection, marks, paused, owner=owner, now=now, today=today) if marks else {}
         begun = groups.begin(connection, beginnings, paused, owner=owner, now=now, today=today) if beginnings else {}

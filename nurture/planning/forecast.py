@@ -85,14 +85,16 @@ class ForecastEdition:
         return ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in ordered)
 
 
-def forecast(store: Store, workspace: Workspace, *, now: datetime, days: int) -> tuple[ForecastEdition, ...]:
+def forecast(
+    store: Store, workspace: Workspace, *, now: datetime, days: int, going_live: bool = False
+) -> tuple[ForecastEdition, ...]:
     """The editions that are due or come in the next ``days`` days, in the order of time.
 
-    Files and people are taken as they are now. Raises `FilesError` if the news
-    have problems.
+    Files and people are taken as they are now; ``going_live``: as if the clinic went live now.
+    Raises `FilesError` if the news have problems.
     """
     with store.read() as connection:
-        outlook = look(connection, workspace, now=now)
+        outlook = look(connection, workspace, now=now, going_live=going_live)
         play = _Play(connection, outlook, all_news(connection, workspace))
         return tuple(play.edition(name, due) for name, due in outlook.due(until=now + timedelta(days=days)))
 

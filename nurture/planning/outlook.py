@@ -86,14 +86,14 @@ class Outlook:
         return None
 
 
-def look(connection: Connection, workspace: Workspace, *, now: datetime) -> Outlook:
-    """Read all that decides what is due, in the database's present mode."""
-    mode = meta.get_mode(connection)
+def look(connection: Connection, workspace: Workspace, *, now: datetime, going_live: bool = False) -> Outlook:
+    """Read all that decides what is due, in the database's present mode; ``going_live``: as if it went live now."""
+    mode = Mode.LIVE if going_live else meta.get_mode(connection)
     return Outlook(
         workspace=workspace,
         mode=mode,
         now=now,
-        since=_since(connection, mode),
+        since=now if going_live else _since(connection, mode),
         versions=campaigns.versions(connection, mode=mode),
         keys=editions.keys_of_campaigns(connection, mode=mode),
         paused=campaigns.paused_campaigns(connection),

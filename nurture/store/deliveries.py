@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from nurture.store import attempts, editions, late_answers, news
 from nurture.store.attempts import ClaimedDelivery
 from nurture.store.events import DeliveryKey
+from nurture.store.meta import in_mode
 from nurture.store.schema import campaign_control, delivery, edition
 from nurture.store.transitions import Transition, move
 from nurture.vocabulary import (
@@ -59,8 +60,8 @@ def _ripe(now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
 
 
 def _waits(mode: Mode | sa.BindParameter[str], now: datetime | sa.BindParameter[datetime]) -> sa.ColumnElement[bool]:
-    """Rows that may be claimed if their edition is ready."""
-    return (delivery.c.mode == mode) & _ripe(now)
+    """Rows that may be claimed if their edition is ready; none if the clinic left this mode."""
+    return (delivery.c.mode == mode) & in_mode(mode) & _ripe(now)
 
 
 def _due(mode: Mode, now: datetime) -> sa.ColumnElement[bool]:

@@ -19,8 +19,9 @@ from nurture.store import attempts, events, gate
 from nurture.store.attempts import ANSWER_LIMIT, Attempt, AttemptEnd, ClaimedDelivery
 from nurture.store.events import DeliveryKey
 from nurture.store.gate import Refusal
+from nurture.store.meta import in_mode
 from nurture.store.schema import attempt, campaign_control, delivery
-from nurture.vocabulary import AttemptOutcome, AttemptPhase, DeliveryState, EventKind
+from nurture.vocabulary import AttemptOutcome, AttemptPhase, DeliveryState, EventKind, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,11 @@ _IN_HAND = sa.and_(
     delivery.c.state == DeliveryState.SENDING,
     delivery.c.marked_at.is_(None),
 )
-_PAUSED = sa.select(campaign_control.c.campaign)
+# a clinic that has left this mode meanwhile pauses all of it
+_PAUSED = sa.union_all(
+    sa.select(campaign_control.c.campaign),
+    sa.select(sa.literal("*")).where(~in_mode(sa.bindparam("present_mode"))),
+)
 _TRIES = (
     sa.select(attempt.c.delivery_id, attempt.c.id, attempt.c.number, attempt.c.claim, attempt.c.outcome)
     .where(attempt.c.delivery_id.in_(sa.bindparam("ids", expanding=True)))
@@ -123,9 +128,9 @@ def _padded(values: Sequence[T]) -> list[T]:
     return [*values, *[values[-1]] * missing]
 
 
-def paused(connection: sa.Connection) -> frozenset[str]:
-    """The campaigns of which nothing may leave now; ``*`` is all of them."""
-    return frozenset(connection.execute(_PAUSED).scalars())
+def paused(connection: sa.Connection, mode: Mode) -> frozenset[str]:
+    """The campaigns of which nothing may leave now; ``*`` is all of them, and all are if the clinic left ``mode``."""
+    return frozenset(connection.execute(_PAUSED, {"present_mode": mode}).scalars())
 
 
 def begin(

@@ -28,6 +28,12 @@ def get_mode(connection: Connection) -> Mode:
     return Mode(get(connection, "mode") or Mode.SANDBOX)
 
 
+def in_mode(mode: Mode | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
+    """For WHERE: the clinic is in this mode now."""
+    present = sa.select(meta.c.value).where(meta.c.key == "mode").scalar_subquery()
+    return sa.func.coalesce(present, Mode.SANDBOX.value) == mode
+
+
 def set_mode(connection: Connection, mode: Mode, now: datetime) -> None:
     """Change where mail goes; ``now`` is kept as the start of the live time."""
     put(connection, "mode", mode)

@@ -44,6 +44,11 @@ def meant_ids(connection: Connection, where: sa.ColumnElement[bool], *, after_id
     return array("q", connection.scalars(query.execution_options(stream_results=True, max_row_buffer=1000)))
 
 
+def everybody(connection: Connection, *, after_id: int, limit: int) -> array[int]:
+    """The next ids of all who are neither archived nor erased, ascending."""
+    return meant_ids(connection, sa.true(), after_id=after_id, limit=limit)
+
+
 def readers_of(
     connection: Connection,
     ids: Sequence[int],

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sa
 
-from nurture.store import Store
+from nurture.store import Store, meta
 from nurture.store.schema import attempt, contact, delivery, edition, edition_content, event
 from nurture.vocabulary import DeliveryState, Mode
 
@@ -96,8 +96,9 @@ def fill_outbox(
     now: datetime = NOW,
     domain: str = "clinic-partner.example",
 ) -> Outbox:
-    """A ready edition with queued deliveries to person1@…, person2@… (from number ``first``)."""
+    """A ready edition with queued deliveries to person1@…, person2@… (from number ``first``); the clinic is in ``mode``."""
     with store.write() as connection:
+        meta.set_mode(connection, mode, now)
         digest = f"digest-{campaign}"
         connection.execute(sa.insert(edition_content).values(digest=digest, content=content or {}, created_at=now))
         edition_id = connection.execute(

@@ -32,17 +32,17 @@ def claim(store: Store, owner: str = "worker-a", limit: int = 10) -> tuple[Claim
 def begin(store: Store, claimed: ClaimedDelivery, owner: str = "worker-a", today: date = TODAY) -> Attempt | Refusal:
     wanted = Beginning(claimed, "mx.example:25", f"<{owner}.{claimed.id}@clinic.example>", NOW)
     with store.write() as connection:
-        return groups.begin(connection, [wanted], groups.paused(connection), owner=owner, now=NOW, today=today)[
-            claimed.id
-        ]
+        return groups.begin(
+            connection, [wanted], groups.paused(connection, Mode.LIVE), owner=owner, now=NOW, today=today
+        )[claimed.id]
 
 
 def mark(store: Store, claimed: ClaimedDelivery, attempt: Attempt, owner: str = "worker-a") -> Refusal | None:
     wanted = Marking(claimed, attempt, {"a": 1})
     with store.write() as connection:
-        return groups.mark(connection, [wanted], groups.paused(connection), owner=owner, now=NOW, today=TODAY).get(
-            claimed.id
-        )
+        return groups.mark(
+            connection, [wanted], groups.paused(connection, Mode.LIVE), owner=owner, now=NOW, today=TODAY
+        ).get(claimed.id)
 
 
 def settle(store: Store, claimed: ClaimedDelivery, attempt: Attempt, end: AttemptEnd) -> bool:
@@ -407,7 +407,9 @@ def test_many_are_begun_marked_and_settled_at_once_each_by_its_own_right(make_ou
     claimed = claim(outbox.store)
     wanted = [Beginning(each, "mx.example:25", f"<{each.id}@clinic.example>", NOW) for each in claimed]
     with outbox.store.write() as connection:
-        begun = groups.begin(connection, wanted, groups.paused(connection), owner="worker-a", now=NOW, today=TODAY)
+        begun = groups.begin(
+            connection, wanted, groups.paused(connection, Mode.LIVE), owner="worker-a", now=NOW, today=TODAY
+        )
         connection.execute(
             sa.insert(suppression).values(
                 scope="address", key=claimed[1].recipient_key, reason="unsubscribed", source="test", created_at=NOW
@@ -415,7 +417,9 @@ def test_many_are_begun_marked_and_settled_at_once_each_by_its_own_right(make_ou
         )
         connection.execute(sa.update(delivery).where(delivery.c.id == claimed[2].id).values(claim=9))
         going = [Marking(each, begun[each.id], {"n": each.id}) for each in claimed]
-        refused = groups.mark(connection, going, groups.paused(connection), owner="worker-a", now=NOW, today=TODAY)
+        refused = groups.mark(
+            connection, going, groups.paused(connection, Mode.LIVE), owner="worker-a", now=NOW, today=TODAY
+        )
         assert {key: refusal.state for key, refusal in refused.items()} == {
             claimed[1].id: "skipped",
             claimed[2].id: None,

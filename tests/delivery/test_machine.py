@@ -197,7 +197,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         ]
         with self.store.write() as connection:
             begun = groups.begin(
-                connection, wanted, groups.paused(connection), owner=owner, now=self.now, today=NOW.date()
+                connection, wanted, groups.paused(connection, Mode.LIVE), owner=owner, now=self.now, today=NOW.date()
             )
         for hand in group:
             result = begun[hand.claimed.id]
@@ -227,7 +227,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         wanted = [Marking(hand.claimed, hand.attempt, {"n": 1}) for hand in group if hand.attempt]
         with self.store.write() as connection:
             refusals = groups.mark(
-                connection, wanted, groups.paused(connection), owner=owner, now=self.now, today=NOW.date()
+                connection, wanted, groups.paused(connection, Mode.LIVE), owner=owner, now=self.now, today=NOW.date()
             )
         for hand in group:
             may = self.model.ours(hand) and not self.model.paused and not self.model.shut(self._row(hand))

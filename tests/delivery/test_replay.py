@@ -40,10 +40,12 @@ class Dead:
     def __init__(self, office: Office, outbox: Outbox) -> None:
         with office.store.write() as connection:
             (claimed,) = deliveries.claim(connection, mode=Mode.LIVE, sender="clinic", owner=DEAD, now=NOW, limit=1)
-            turn = Turn(owner=DEAD, now=NOW, today=NOW.date(), begin=Beginning(claimed, "mx:25", "<1@x>", NOW))
+            turn = Turn(
+                owner=DEAD, mode=Mode.LIVE, now=NOW, today=NOW.date(), begin=Beginning(claimed, "mx:25", "<1@x>", NOW)
+            )
             begun = turn.write(connection).begun
             assert isinstance(begun, Attempt)
-            turn = Turn(owner=DEAD, now=NOW, today=NOW.date(), mark=Marking(claimed, begun, {}))
+            turn = Turn(owner=DEAD, mode=Mode.LIVE, now=NOW, today=NOW.date(), mark=Marking(claimed, begun, {}))
             assert turn.write(connection).refusal is None
         self.office, self.outbox, self.id = office, outbox, claimed.id
         self.path = folder_of(office.store, office.root) / f"{DEAD}.journal"

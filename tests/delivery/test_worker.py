@@ -418,6 +418,23 @@ async def test_a_pause_bites_before_the_next_mail_from(office: Office, server: S
     assert (await office.deliver()).sent == 2
 
 
+async def test_a_clinic_that_goes_back_to_the_sandbox_sends_no_more_from_the_next_mail_from_on(
+    office: Office, server: ScriptedSmtp
+) -> None:
+    office.use(server)
+    outbox = office.outbox(recipients=4)
+
+    def change(mode: Mode) -> None:
+        with office.store.write() as connection:
+            meta.set_mode(connection, mode, NOW)
+
+    server.on("BODY", Step("250 ok"), Step("250 ok", during=lambda: change(Mode.SANDBOX)))
+    await office.deliver()
+    assert outbox.states == ["sent", "sent", "queued", "queued"]
+    change(Mode.LIVE)
+    assert (await office.deliver()).sent == 2
+
+
 async def test_a_canceled_edition_sends_no_more(office: Office, server: ScriptedSmtp) -> None:
     office.use(server)
     outbox = office.outbox(recipients=3)
