@@ -260,6 +260,7 @@ class AlertKind(StrEnum):
     JOB_FAILED = "job_failed"  # a named job of the loop failed
     WORKER_DIED = "worker_died"  # one of `nurture run --workers` ended by itself; it is started again
     UNCERTAIN_DELIVERIES = "uncertain_deliveries"  # somebody must decide
+    EDITION_HELD = "edition_held"  # nothing of it leaves before somebody looked: `nurture approve`
     EDITION_MISSED = "edition_missed"  # an edition's time went by
     CONFIRM_EDITION = "confirm_edition"  # an edited or renamed campaign needs a yes
     FEED_FAILED = "feed_failed"  # a feed cannot be read

@@ -23,6 +23,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(epilog="Examples: nurture pause partner-news; nurture pause --all")(pause)
     app.command(epilog="Example: nurture resume partner-news")(resume)
+    app.command(epilog="Example: nurture hold partner-news@2026-12-01T09:30")(hold)
+    app.command(epilog="Example: nurture approve partner-news@2026-12-01T09:30")(approve)
     app.command(epilog="Example: nurture cancel partner-news@2026-12-01T09:30")(cancel)
     app.command(
         epilog="Examples: nurture retry partner-news@2026-12-01T09:30 --failed; "
@@ -63,6 +65,42 @@ def resume(campaign: Campaign = None, *, everything: All = False, as_json: Json 
     say(f"{what} goes on." if done.changed else f"{what} was not paused.")
     if done.still_paused:
         say("But all campaigns are paused together: nurture resume --all", style="yellow")
+
+
+def hold(edition: Edition, *, as_json: Json = False) -> None:
+    """Stop one edition before its next mail, until `nurture approve`; its mails still expire in their time."""
+    import getpass
+
+    from nurture.delivery import control
+
+    with house() as clinic:
+        with clinic.store.read() as connection:
+            found = _edition(connection, edition)
+        changed = control.hold_edition(clinic.store, found.id, by=getpass.getuser(), now=clinic.clock.now())
+    if as_json:
+        print_json({"edition": str(found.public_id), "held": changed})
+    else:
+        say(
+            f"Held {found.public_id}: nothing more of it leaves."
+            if changed
+            else f"{found.public_id} is held already, or over."
+        )
+
+
+def approve(edition: Edition, *, as_json: Json = False) -> None:
+    """Let an edition go on that was held, by hand or by a brake."""
+    import getpass
+
+    from nurture.delivery import control
+
+    with house() as clinic:
+        with clinic.store.read() as connection:
+            found = _edition(connection, edition)
+        changed = control.approve_edition(clinic.store, found.id, by=getpass.getuser(), now=clinic.clock.now())
+    if as_json:
+        print_json({"edition": str(found.public_id), "approved": changed})
+    else:
+        say(f"{found.public_id} goes on." if changed else f"{found.public_id} was not held.")
 
 
 def cancel(edition: Edition, *, yes: Yes = False, as_json: Json = False) -> None:

@@ -65,7 +65,10 @@ def _print_status(found: Status, zone: ZoneInfo) -> None:
     if found.under_way:
         table(
             ["under way", "state", "due"],
-            [(str(row.public_id), row.state, row.due_at.astimezone(zone)) for row in found.under_way],
+            [
+                (str(row.public_id), "held" if row.held_at else row.state, row.due_at.astimezone(zone))
+                for row in found.under_way
+            ],
         )
     if found.next_editions:
         table(

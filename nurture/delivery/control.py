@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nurture.errors import InputError
-from nurture.store import Store, asking, campaigns, deliveries, editions, senders
-from nurture.vocabulary import EditionReason
+from nurture.store import Store, alerts, asking, campaigns, deliveries, editions, senders
+from nurture.vocabulary import AlertKind, EditionReason
 
 
 def cancel_edition(store: Store, edition_id: int, *, now: datetime) -> int:
@@ -23,6 +23,23 @@ def cancel_edition(store: Store, edition_id: int, *, now: datetime) -> int:
                 f"{row.public_id} is {row.state}; only an edition that is planning or ready can be canceled"
             )
         return deliveries.cancel(connection, edition_id, now)
+
+
+def hold_edition(store: Store, edition_id: int, *, by: str, now: datetime) -> bool:
+    """Let nothing more of an edition leave until it is approved; False: it is held already, or over.
+
+    It bites before the next body.
+    """
+    with store.write() as connection:
+        return editions.hold(connection, edition_id, because=f"by {by}", now=now)
+
+
+def approve_edition(store: Store, edition_id: int, *, by: str, now: datetime) -> bool:
+    """Let an edition that is held go on; False: it was not held."""
+    with store.write() as connection:
+        name = str(editions.get(connection, edition_id).public_id)
+        alerts.resolve_alert(connection, AlertKind.EDITION_HELD, name, now)
+        return editions.approve(connection, edition_id, by=by, now=now)
 
 
 def retry_failed(store: Store, edition_id: int, *, now: datetime) -> int:

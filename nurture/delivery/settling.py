@@ -10,7 +10,7 @@ from nurture.delivery import uncertain
 from nurture.delivery.kept import KeptAnswer
 from nurture.delivery.retries import OUTAGE_PAUSE, jitter, next_attempt, sender_pause
 from nurture.delivery.transaction import Ending
-from nurture.store import alerts, attempts, events, groups, senders, suppressions
+from nurture.store import alerts, attempts, editions, events, groups, senders, suppressions
 from nurture.store.attempts import Attempt, ClaimedDelivery
 from nurture.store.engine import Connection
 from nurture.store.senders import StoppedSender
@@ -28,16 +28,21 @@ from nurture.vocabulary import (
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """A try and its ending, ready to be written. ``opens`` is the reader's window (`opening.opens`)."""
+    """A try and its ending, ready to be written.
+
+    ``opens`` is the reader's window (`opening.opens`). ``brake``: why this answer holds the whole edition.
+    """
 
     claimed: ClaimedDelivery
     attempt: Attempt
     ending: Ending
     now: datetime
     opens: Callable[[datetime], datetime]
+    brake: str | None = None
 
     def write(self, connection: Connection) -> DeliveryState:
         """Settle the delivery and what follows from it; the state it now has by this answer."""
+        self.pull_brake(connection)
         outcome = self.ending.end.outcome
         if outcome is AttemptOutcome.RETRY:
             return self._retry(connection)
@@ -60,7 +65,17 @@ class Settlement:
             done = groups.settle_sent(connection, tries, now=sent[-1].now)
         for sender in {(step.claimed.mode, step.claimed.sender) for step in sent}:
             sender_works(connection, *sender, sent[-1].now)
+        for step in sent:
+            step.pull_brake(connection)
         return [DeliveryState.SENT if step.claimed.id in done else step.write(connection) for step in steps]
+
+    def pull_brake(self, connection: Connection) -> None:
+        """Hold the edition and tell of it, if this answer is one too many."""
+        edition_id = self.claimed.edition_id
+        if self.brake is not None and editions.hold(connection, edition_id, because=self.brake, now=self.now):
+            name = editions.get(connection, edition_id).public_id
+            words = f"{self.brake} nurture approve {name} lets it go on, nurture cancel {name} ends it"
+            alerts.raise_alert(connection, AlertKind.EDITION_HELD, str(name), words, self.now)
 
     def _settle(self, connection: Connection, ending: Ending | None = None, when: datetime | None = None) -> bool:
         end = (ending or self.ending).end

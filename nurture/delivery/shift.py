@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from nurture.clock import Clock
+from nurture.delivery.brakes import Brakes
 from nurture.delivery.connection import Timeouts
 from nurture.delivery.ledger import Ledger
 from nurture.delivery.messages import EditionComposers
@@ -38,6 +39,7 @@ class Shift:
     retried: int = 0
     stopped: dict[str, StoppedSender] = field(default_factory=dict)
     limited: dict[str, Dry] = field(default_factory=dict)  # senders that reached a limit of theirs
+    brakes: Brakes = field(default_factory=Brakes)
     lockstep: dict[str, datetime] = field(default_factory=dict)  # senders whose server lost step, until when
 
     def today(self) -> date:

@@ -14,8 +14,9 @@ from nurture.delivery.stock import Stock
 from nurture.errors import ComposeError, StoreError
 from nurture.store import attempts
 from nurture.store.attempts import ClaimedDelivery
+from nurture.store.brakes import tally
 from nurture.store.contacts import PersonRow
-from nurture.vocabulary import DeliveryState
+from nurture.vocabulary import DeliveryState, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +76,11 @@ class Supply:
             return None
 
     async def _compose(self, claimed: ClaimedDelivery, person: PersonRow, now: datetime) -> OutgoingMessage:
-        composers = self._shift.composers
-        if composers.missing(claimed.edition_id):
-            await self._shift.ledger.read(lambda connection: composers.load(connection, claimed.edition_id))
+        composers, brakes, edition = self._shift.composers, self._shift.brakes, claimed.edition_id
+        if composers.missing(edition):
+            await self._shift.ledger.read(lambda connection: composers.load(connection, edition))
+        if claimed.mode is Mode.LIVE and brakes.missing(edition):
+            brakes.begin(edition, *await self._shift.ledger.read(lambda connection: tally(connection, edition)))
         return composers.compose(claimed, person, signer=self._signer, now=now)
 
     async def _skip(self, claimed: ClaimedDelivery, words: str, now: datetime) -> None:

@@ -66,6 +66,8 @@ class Transaction:
         self.phase = AttemptPhase.CONNECT
         self.offered = False
         self.waited = 0.0  # seconds for its answers
+        self.brake: str | None = None  # why its answer holds the edition
+        self.is_counted = False  # by the brake
 
     def offer(self, connection: SmtpConnection, body: bytes = b"") -> None:
         """Write ``body`` of the mail before, and right behind it the envelope (RFC 2920 3.1) if it is fit for that."""

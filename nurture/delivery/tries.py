@@ -18,7 +18,7 @@ from nurture.delivery.turn import Turn, Written
 from nurture.store.attempts import Attempt, AttemptEnd
 from nurture.store.groups import Beginning, Marking
 from nurture.store.senders import StoppedSender
-from nurture.vocabulary import AttemptOutcome, AttemptPhase, DeliveryState, Verdict
+from nurture.vocabulary import AttemptOutcome, AttemptPhase, DeliveryState, Mode, Verdict
 
 log = logging.getLogger("nurture.delivery")
 
@@ -86,7 +86,21 @@ class Tries:
     def settlement(self, transaction: Transaction, ending: Ending) -> Settlement:
         """What is to be written of an ending."""
         now = self._shift.clock.now()
-        return Settlement(transaction.claimed, transaction.attempt, ending, now, transaction.opens)
+        self._count_for_brake(transaction, ending)
+        return Settlement(
+            transaction.claimed, transaction.attempt, ending, now, transaction.opens, brake=transaction.brake
+        )
+
+    def _count_for_brake(self, transaction: Transaction, ending: Ending) -> None:
+        answered = ending.end.outcome in (AttemptOutcome.SENT, AttemptOutcome.FAILED)
+        if transaction.is_counted or not answered or transaction.claimed.mode is not Mode.LIVE:
+            return
+        transaction.is_counted = True  # an ending is written again where the database fails
+        transaction.brake = self._shift.brakes.answered(
+            transaction.claimed.edition_id,
+            dead=ending.verdict is Verdict.FAIL_ADDRESS,
+            rule=self._shift.workspace.settings.brakes.dead_addresses,
+        )
 
     def forget(self, transaction: Transaction) -> None:
         """It is in this line's hands no more."""

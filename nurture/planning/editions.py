@@ -23,6 +23,7 @@ from nurture.planning.outlook import Outlook, loaded_campaigns, look
 from nurture.planning.selection import Selection, items_for, openings_of
 from nurture.store import Store, alerts, campaigns, deliveries, editions, meta, plan_pages, plans
 from nurture.store.alerts import Alert
+from nurture.store.brakes import FirstMails
 from nurture.store.editions import EditionId, EditionRow
 from nurture.store.plans import NewEdition
 from nurture.vocabulary import AlertKind, CampaignKind, EditionReason, EditionState, Mode
@@ -238,7 +239,11 @@ class _Planner:
                 )
         with self.store.write() as connection:
             ready = plans.make_ready(
-                connection, row.id, skip_if_empty=selection.campaign.content.skip_if_empty, now=self.now
+                connection,
+                row.id,
+                skip_if_empty=selection.campaign.content.skip_if_empty,
+                now=self.now,
+                first=self._first_mails(row),
             )
             for alert in self._open_alerts():
                 if alert.kind in _ABOUT_EDITIONS and alert.subject.startswith(f"{row.campaign}@"):
@@ -265,6 +270,13 @@ class _Planner:
         ):
             with self.store.write() as connection:
                 alerts.raise_alert(connection, kind, subject, words, self.now)
+
+    def _first_mails(self, row: EditionRow) -> FirstMails | None:
+        """A clinic that has just gone live looks at what comes back before all others get their mail."""
+        if row.mode is not Mode.LIVE:
+            return None
+        rule = self.workspace.settings.brakes.first_edition
+        return FirstMails(rule.over, rule.sends, max(self.now, row.due_at) + rule.waits)
 
     def _open_alerts(self) -> tuple[Alert, ...]:
         if self._alerts is None:

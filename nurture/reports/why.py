@@ -171,13 +171,14 @@ class _Question:
         name, due_at = str(edition.public_id), edition.due_at
         for row in store_log.page(self.connection, which, limit=1):
             history = store_log.history(self.connection, row.id)
-            held_back = what_holds_back(self.slowed, edition.sender, self.providers.of(row.address))
+            slow = what_holds_back(self.slowed, edition.sender, self.providers.of(row.address))
             words = delivery_in_words(
                 row,
                 now=self.now,
                 paused_at=self.paused_at,
                 zone=self.zone,
-                held_back=f"{held_back.subject}: {held_back.words}" if held_back and row.time <= self.now else "",
+                held_back=_held_words(edition)
+                or (f"{slow.subject}: {slow.words}" if slow and row.time <= self.now else ""),
             )
             later = [
                 f"{event.kind} at {local(event.at, self.zone)}"
@@ -258,3 +259,9 @@ def _limits(planned: PlannedDelivery) -> Check:
         news = f", and there is news: {', '.join(planned.news)}" if planned.news else ""
         return Check("limits", True, f"no limit of the house keeps a mail away now{news}")
     return Check("limits", False, REASONS_IN_WORDS[planned.reason])
+
+
+def _held_words(edition: EditionRow) -> str:
+    if edition.held_at is None:
+        return ""
+    return f"but the edition is held: {edition.held_because} (nurture approve {edition.public_id})"

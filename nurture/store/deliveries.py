@@ -66,7 +66,7 @@ def _waits(mode: Mode | sa.BindParameter[str], now: datetime | sa.BindParameter[
 
 def _due(mode: Mode, now: datetime) -> sa.ColumnElement[bool]:
     """Rows that may be claimed; to be joined with ``edition``."""
-    return _waits(mode, now) & (edition.c.state == EditionState.READY)
+    return _waits(mode, now) & editions.may_send()
 
 
 def next_due_at(connection: sa.Connection, *, mode: Mode, after: datetime) -> datetime | None:
@@ -86,7 +86,7 @@ def due_senders(connection: sa.Connection, *, mode: Mode, now: datetime) -> tupl
         .where(
             # the mode is asked of the edition, else SQLite looks through the rows of all editions for each
             edition.c.mode == mode,
-            edition.c.state == EditionState.READY,
+            editions.may_send(),
             sa.exists().where(delivery.c.edition_id == edition.c.id, _ripe(now)).correlate(edition),
         )
         .distinct()
@@ -118,7 +118,7 @@ def _claiming(*further: sa.ColumnElement[bool]) -> Transition:
     # EXISTS, not a join: SQLite would begin with the editions and sort all that is due for every claim
     its = sa.exists().where(
         edition.c.id == delivery.c.edition_id,
-        edition.c.state == EditionState.READY,
+        editions.may_send(),
         edition.c.sender == sa.bindparam("for_sender"),
     )
     chosen = (

@@ -70,6 +70,8 @@ class EditionRow:
     created_at: datetime
     ready_at: datetime | None
     finished_at: datetime | None
+    held_at: datetime | None
+    held_because: str | None
 
     @property
     def public_id(self) -> EditionId:
@@ -123,6 +125,39 @@ def wait_again(connection: Connection, edition_id: int) -> bool:
         .where(edition.c.id == edition_id, edition.c.state.in_([EditionState.READY, EditionState.FINISHED]))
         .values(state=EditionState.READY, finished_at=None)
     )
+    return done.rowcount > 0
+
+
+def may_send() -> sa.ColumnElement[bool]:
+    """A condition on ``edition``: its mails may leave now."""
+    return (edition.c.state == EditionState.READY) & edition.c.held_at.is_(None)
+
+
+def hold(connection: Connection, edition_id: int, *, because: str, now: datetime) -> bool:
+    """Let nothing more of an edition leave until `approve`; False: it is held already, or over."""
+    done = connection.execute(
+        sa.update(edition)
+        .where(
+            edition.c.id == edition_id,
+            edition.c.held_at.is_(None),
+            edition.c.state.in_([EditionState.PLANNING, EditionState.READY]),
+        )
+        .values(held_at=now, held_because=because)
+    )
+    if done.rowcount:
+        events.record(connection, EventKind.HELD, now, edition_id=edition_id, data={"reason": because})
+    return done.rowcount > 0
+
+
+def approve(connection: Connection, edition_id: int, *, by: str, now: datetime) -> bool:
+    """End a `hold`; False: it was not held."""
+    done = connection.execute(
+        sa.update(edition)
+        .where(edition.c.id == edition_id, edition.c.held_at.is_not(None))
+        .values(held_at=None, held_because=None)
+    )
+    if done.rowcount:
+        events.record(connection, EventKind.RESUMED, now, edition_id=edition_id, data={"by": by})
     return done.rowcount > 0
 
 

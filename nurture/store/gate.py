@@ -13,6 +13,7 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from nurture.store.consents import consent_holds
+from nurture.store.editions import may_send
 from nurture.store.schema import contact, delivery, edition
 from nurture.store.suppressions import suppressed
 from nurture.vocabulary import DeliveryState, EditionState, SkipReason
@@ -31,6 +32,14 @@ class Refusal:
 
 def _edition_is_ready() -> sa.ColumnElement[bool]:
     return sa.exists().where(edition.c.id == delivery.c.edition_id, edition.c.state == EditionState.READY)
+
+
+def _edition_may_send() -> sa.ColumnElement[bool]:
+    return sa.exists().where(edition.c.id == delivery.c.edition_id, may_send())
+
+
+def _edition_is_held() -> sa.ColumnElement[bool]:
+    return sa.exists().where(edition.c.id == delivery.c.edition_id, edition.c.held_at.is_not(None))
 
 
 def _contact_where(*conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
@@ -66,7 +75,7 @@ def may_leave(today: date) -> sa.ColumnElement[bool]:
     ``today`` is the clinic's date; a consent is good through its last day.
     """
     return sa.and_(
-        _edition_is_ready(),
+        _edition_may_send(),
         _contact_stays(),
         _contact_in_use(),
         _address_unchanged(),
@@ -77,9 +86,10 @@ def may_leave(today: date) -> sa.ColumnElement[bool]:
 
 # Asked for each mail: building the expressions anew would cost more than asking.
 @lru_cache(maxsize=4)
-def _question(today: date) -> sa.Select[bool, bool, bool, bool, bool, bool]:
+def _question(today: date) -> sa.Select[bool, bool, bool, bool, bool, bool, bool]:
     return sa.select(
         _edition_is_ready().label("ready"),
+        _edition_is_held().label("held"),
         _contact_stays().label("stays"),
         _contact_in_use().label("in_use"),
         _address_unchanged().label("unchanged"),
@@ -93,6 +103,8 @@ def refusal(connection: sa.Connection, delivery_id: int, today: date) -> Refusal
     found = connection.execute(_question(today), {"delivery_id": delivery_id}).one()
     if not found.ready:
         return Refusal(DeliveryState.CANCELED, "the edition was canceled")
+    if found.held:
+        return Refusal(DeliveryState.QUEUED, "the edition is held")
     if not found.stays:
         return Refusal(DeliveryState.CANCELED, "the contact was erased")
     if not found.in_use:

@@ -171,6 +171,9 @@ def _refuse(
     refused = gate.refusal(connection, claimed.id, today)
     if refused is None:
         return Refusal(None, "another worker has it")
+    if refused.state is DeliveryState.QUEUED:
+        attempts.requeue(connection, claimed, owner=owner, now=now)
+        return refused
     return attempts.settle_refusal(connection, claimed, refused, owner=owner, now=now)
 
 

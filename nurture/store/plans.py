@@ -17,7 +17,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from nurture.store import events
+from nurture.store import brakes, events
+from nurture.store.brakes import FirstMails
 from nurture.store.editions import EditionId, EditionRow, get, lock
 from nurture.store.inserting import insert
 from nurture.store.schema import delivery, edition, edition_content
@@ -111,12 +112,14 @@ def has_missed_after(connection: Connection, *, mode: Mode, now: datetime) -> bo
     return connection.execute(query.limit(1)).first() is not None
 
 
-def make_ready(connection: Connection, edition_id: int, *, skip_if_empty: bool, now: datetime) -> EditionRow:
+def make_ready(
+    connection: Connection, edition_id: int, *, skip_if_empty: bool, now: datetime, first: FirstMails | None = None
+) -> EditionRow:
     """The last commit of a plan: count the rows, store ``planned``, let the workers in.
 
     An edition with no row is skipped (``empty_segment``); so is one in which
     nobody is left and somebody had no news, if ``skip_if_empty``. Whoever comes
-    second changes nothing and gets the edition as it is.
+    second changes nothing and gets the edition as it is. ``first``: how the first edition of all begins.
     """
     held = lock(connection, edition_id)
     if held.state is not EditionState.PLANNING:
@@ -133,6 +136,9 @@ def make_ready(connection: Connection, edition_id: int, *, skip_if_empty: bool, 
         state, reason = EditionState.SKIPPED, EditionReason.EMPTY_SEGMENT
     elif planned == skipped and skip_if_empty and _somebody_had_no_news(connection, edition_id):
         state, reason = EditionState.SKIPPED, EditionReason.NO_NEWS
+    later = 0
+    if first is not None and planned - skipped > first.over and brakes.is_first(connection, edition_id, held.mode):
+        later = brakes.begin_with_few(connection, edition_id, first)
     connection.execute(
         sa.update(edition)
         .where(edition.c.id == edition_id)
@@ -149,7 +155,9 @@ def make_ready(connection: Connection, edition_id: int, *, skip_if_empty: bool, 
         EventKind.PLANNED if state is EditionState.READY else EventKind.SKIPPED,
         now,
         edition_id=edition_id,
-        data={"planned": planned, "skipped": skipped} | ({"reason": reason} if reason else {}),
+        data={"planned": planned, "skipped": skipped}
+        | ({"reason": reason} if reason else {})
+        | ({"first_mails": planned - skipped - later} if later else {}),
         dedupe_key=f"planned:{edition_id}:{held.created_at.isoformat()}",
     )
     return get(connection, edition_id)

@@ -293,6 +293,32 @@ class Limits(Model):
     )
 
 
+class DeadAddresses(Model):
+    """Holds an edition whose list is bad."""
+
+    after: int = Field(30, ge=1, le=10_000, description="So many mails must have been answered.")
+    percent: float = Field(8, gt=0, le=100, description="More dead addresses than this hold the edition.")
+
+
+class FirstEdition(Model):
+    """The first edition of a live clinic begins with a few mails."""
+
+    over: int = Field(100, ge=0, description="Only if it has more mails than this.")
+    sends: int = Field(30, ge=1, description="So many leave first.")
+    waits: Duration = Field(timedelta(hours=1), description="The others leave so much later.")
+
+
+class Brakes(Model):
+    """What stops an edition that goes wrong, until somebody looked. Live mail only."""
+
+    dead_addresses: DeadAddresses = Field(
+        default_factory=lambda: DeadAddresses(), description="Too many addresses that do not exist."
+    )
+    first_edition: FirstEdition = Field(
+        default_factory=lambda: FirstEdition(), description="A pause after the first mails of all."
+    )
+
+
 class Window(Model):
     """When mail may leave, in the reader's time zone; never from 21:00 to 07:00."""
 
@@ -343,6 +369,7 @@ class Settings(Model):
     window: Window = Field(default_factory=lambda: Window(), description="When mail may leave.")
     late: Duration = Field(timedelta(days=3), description="How long after its time an edition may still leave.")
     limits: Limits = Field(default_factory=lambda: Limits(), description="Brakes that protect readers.")
+    brakes: Brakes = Field(default_factory=lambda: Brakes(), description="What stops an edition that goes wrong.")
     consent_required: ConsentRequired = Field(
         default_factory=DEFAULT_CONSENTS.copy,
         description="Which consents allow mail, by category; `other` is everybody else. An empty list asks for none.",

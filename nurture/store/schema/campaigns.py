@@ -67,6 +67,8 @@ edition = sa.Table(
     instant_column("created_at", nullable=False),
     instant_column("ready_at"),
     instant_column("finished_at"),
+    instant_column("held_at"),  # nothing of it leaves until somebody approves it
+    text_column("held_because", nullable=True),
     sa.UniqueConstraint("mode", "campaign", "occurrence"),
     sa.Index(None, "state", "due_at"),
     sa.Index(None, "due_at"),

@@ -95,6 +95,8 @@ def upgrade() -> None:
         sa.Column("created_at", instant, nullable=False),
         sa.Column("ready_at", instant, nullable=True),
         sa.Column("finished_at", instant, nullable=True),
+        sa.Column("held_at", instant, nullable=True),
+        sa.Column("held_because", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["content_digest"], ["edition_content.digest"], name=op.f("fk_edition_content_digest")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_edition")),
         sa.UniqueConstraint("mode", "campaign", "occurrence", name=op.f("uq_edition_mode_campaign_occurrence")),
