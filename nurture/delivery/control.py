@@ -22,6 +22,8 @@ def cancel_edition(store: Store, edition_id: int, *, now: datetime) -> int:
             raise InputError(
                 f"{row.public_id} is {row.state}; only an edition that is planning or ready can be canceled"
             )
+        name = str(editions.get(connection, edition_id).public_id)
+        alerts.resolve_alert(connection, AlertKind.EDITION_HELD, name, now)
         return deliveries.cancel(connection, edition_id, now)
 
 

@@ -19,8 +19,9 @@ from nurture.service.checking import check
 from nurture.service.house import House
 from nurture.store import Connection, campaigns, meta
 from nurture.store.accounts import state_counts
+from nurture.store.contacts import count_at_domains
 from nurture.vocabulary import WAITING_STATES, Mode
-from nurture.workspace.made_up import made_up
+from nurture.workspace.made_up import RESERVED_DOMAINS, made_up
 from nurture.workspace.workspace import Workspace
 
 DAYS = 31  # how far ahead the first editions are shown
@@ -64,10 +65,11 @@ def examine(house: House, *, no_previous_list: bool) -> Readiness:
     with house.store.read() as connection:
         _refuse_live(connection)
         reached = reach(connection, settings, settings.today(now))
+        samples = count_at_domains(connection, within=RESERVED_DOMAINS)
         known = no_previous_list or meta.get(connection, "previous_list") is not None
     return Readiness(
         clinic=settings.clinic.name,
-        obstacles=tuple(_obstacles(house, now, previous_list=known)),
+        obstacles=tuple(_obstacles(house, now, samples=samples, previous_list=known)),
         reach=reached,
         coming=_coming(house, now),
     )
@@ -112,12 +114,17 @@ def _refuse_live(connection: Connection) -> None:
         raise InputError(f"the clinic is live since {since:%Y-%m-%d %H:%M} UTC; nurture go-live --undo returns")
 
 
-def _obstacles(house: House, now: datetime, *, previous_list: bool) -> Iterator[str]:
+def _obstacles(house: House, now: datetime, *, samples: int, previous_list: bool) -> Iterator[str]:
     for problem in check(house.root, now=now).problems:
         yield str(problem)
     for value in made_up(house.workspace.settings):
         yield f"nurture.yaml: {value}; write the clinic's own"
     yield from _without_account(house.workspace)
+    if samples:
+        yield (
+            f"contacts: {samples} have addresses at domains that are kept for examples (RFC 2606), so they come from a "
+            "sample: nurture contacts erase ADDRESS, or begin with a new database"
+        )
     if not previous_list:
         yield (
             "whoever left your earlier newsletter must not hear from you again: nurture suppress import FILE; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
@@ -100,6 +100,12 @@ def stream_people(
 def count_people(connection: Connection, where: sa.ColumnElement[bool]) -> int:
     """How many people match: not archived, not erased."""
     return connection.scalar(sa.select(sa.func.count()).select_from(contact).where(ACTIVE, where)) or 0
+
+
+def count_at_domains(connection: Connection, *, within: Collection[str]) -> int:
+    """How many people, not archived, have addresses at these domains or below them."""
+    below = [contact.c.domain.endswith(f".{domain}", autoescape=True) for domain in within]
+    return count_people(connection, sa.or_(contact.c.domain.in_(list(within)), *below))
 
 
 def matches(connection: Connection, contact_id: int, where: sa.ColumnElement[bool]) -> bool:

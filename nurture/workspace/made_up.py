@@ -14,8 +14,7 @@ from urllib.parse import urlsplit
 from nurture.workspace.settings import Settings
 
 # RFC 2606 2 and 3, RFC 6761 6
-_TOP_LEVEL: Final = frozenset({"example", "test", "invalid", "localhost"})
-_SECOND_LEVEL: Final = frozenset({"example.com", "example.net", "example.org"})
+RESERVED_DOMAINS: Final = ("example", "test", "invalid", "localhost", "example.com", "example.net", "example.org")
 # 555-0100 to 555-0199 are kept for fiction in every North American area code (ATIS-0300048)
 _FICTION: Final = re.compile(r"(1?\d{3})?55501\d\d")
 # what the repository's own clinic and `nurture init` bring; a test holds the two together
@@ -78,6 +77,6 @@ def _address(key: str, value: str | None) -> Iterator[MadeUp]:
 
 
 def _domain(key: str, value: str, domain: str) -> Iterator[MadeUp]:
-    labels = domain.lower().rstrip(".").split(".")
-    if labels[-1] in _TOP_LEVEL or ".".join(labels[-2:]) in _SECOND_LEVEL:
+    found = f".{domain.lower().rstrip('.')}"
+    if any(found.endswith(f".{reserved}") for reserved in RESERVED_DOMAINS):
         yield MadeUp(key, value, "is at a domain that is kept for examples (RFC 2606)")

@@ -4,6 +4,7 @@ import os
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from nurture.clock import DrivenClock
 from nurture.errors import InputError
@@ -12,6 +13,7 @@ from nurture.service import jobs
 from nurture.service.going_live import examine, go_back, go_live
 from nurture.service.house import open_house
 from nurture.store import meta
+from nurture.store.schema import contact
 from nurture.vocabulary import Category, Mode
 
 NEWSLETTER = """\
@@ -57,6 +59,8 @@ def house(workspace):
     os.utime(newsletter, (1_700_000_000, 1_700_000_000))
     with open_house(workspace, clock=DrivenClock(START)) as opened:
         jobs.plan(opened)
+        with opened.store.write() as connection:
+            connection.execute(sa.update(contact).values(domain="cedar-clubs.org"))  # real people's, not a sample's
         yield opened
 
 
@@ -72,6 +76,14 @@ def test_a_new_workspace_may_not_and_every_reason_says_what_to_do(house) -> None
     with pytest.raises(InputError, match="not live: "):
         go_live(house, clinic="Example Physical Therapy", no_previous_list=True)
     assert house.mode() is Mode.SANDBOX
+
+
+def test_contacts_of_a_sample_stand_before_it(house) -> None:
+    made_real(house.root)
+    with house.store.write() as connection:
+        connection.execute(sa.update(contact).where(contact.c.id <= 3).values(domain="clubs.example"))
+    (obstacle,) = examine(house, no_previous_list=True).obstacles
+    assert obstacle.startswith("contacts: 3 have addresses at domains that are kept for examples")
 
 
 def test_only_the_clinics_name_typed_as_it_is_lets_it_go_live(house) -> None:
