@@ -97,18 +97,18 @@ def match_columns(headers: Sequence[str], mapping: Mapping[str, str], *, recogni
     fields are found by their usual names. Raises `InputError` that says what is missing.
     """
     _check_headers(headers)
-    places = {_fold(header): place for place, header in enumerate(headers) if header}
+    places = {fold_header(header): place for place, header in enumerate(headers) if header}
     found: dict[str, int] = {}
     for name, header in mapping.items():
         check_field(name)
-        if _fold(header) not in places:
+        if fold_header(header) not in places:
             hint = did_you_mean(header, headers)
             raise InputError(f"there is no column {header!r}{hint}; the columns are {', '.join(headers)}")
-        found[name] = places[_fold(header)]
+        found[name] = places[fold_header(header)]
     for name, synonyms in _SYNONYMS.items():
         if name in found or not (recognize or name == "address"):
             continue
-        place = next((places[header] for header in (*synonyms, _fold(name)) if header in places), None)
+        place = next((places[header] for header in (*synonyms, fold_header(name)) if header in places), None)
         if place is not None and place not in found.values():
             found[name] = place
     if "address" not in found:
@@ -154,16 +154,22 @@ def _is_sensitive(name: str) -> bool:
     return (
         joined in _SENSITIVE_WORDS
         or any(part in joined for part in _SENSITIVE_PARTS)
-        or not (_SENSITIVE_WORDS.isdisjoint(_fold(name).split()))
+        or not (_SENSITIVE_WORDS.isdisjoint(fold_header(name).split()))
     )
 
 
 def _joined(header: str) -> str:
-    return _fold(header).replace(" ", "")
+    return fold_header(header).replace(" ", "")
 
 
-def _fold(header: str) -> str:
-    """Case, accents, punctuation and the border in ``firstName`` do not count."""
+def address_place(headers: Sequence[str]) -> int | None:
+    """Where the mail addresses stand: the column with the likeliest of the usual names, or None."""
+    places = {fold_header(header): place for place, header in reversed(list(enumerate(headers)))}
+    return next((places[name] for name in _SYNONYMS["address"] if name in places), None)
+
+
+def fold_header(header: str) -> str:
+    """A header as it is compared: case, accents, punctuation and the border in ``firstName`` do not count."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", header)
     plain = "".join(
         letter for letter in unicodedata.normalize("NFKD", spaced.casefold()) if not unicodedata.combining(letter)
@@ -172,8 +178,8 @@ def _fold(header: str) -> str:
 
 
 def _check_headers(headers: Sequence[str]) -> None:
-    named = [_fold(header) for header in headers if header]
-    twice = sorted({header for header in headers if header and named.count(_fold(header)) > 1})
+    named = [fold_header(header) for header in headers if header]
+    twice = sorted({header for header in headers if header and named.count(fold_header(header)) > 1})
     if twice:
         raise InputError(f"two columns have the same name: {', '.join(twice)}; rename one of them")
     if any("@" in header for header in headers):

@@ -35,12 +35,18 @@ class Row(NamedTuple):
 
 @contextmanager
 def read_rows(
-    path: Path, *, delimiter: str | None = None, encoding: str | None = None, sheet: str | None = None
+    path: Path,
+    *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    shown: str | None = None,
 ) -> Iterator[Iterator[Row]]:
     """The rows that are not blank, the header first, as an iterator inside ``with``.
 
     XLSX is told by its first bytes. Cells of CSV files are texts, those of XLSX
-    typed. Raises `InputError` at the start or while iterating.
+    typed. Raises `InputError` at the start or while iterating; errors in CSV rows
+    name ``shown``, without it the path.
     """
     try:
         with path.open("rb") as file:
@@ -52,7 +58,8 @@ def read_rows(
         return
     found = {"utf-8": "utf-8-sig"}.get(encoding, encoding) if encoding else detect_encoding(path)
     with path.open(encoding=found, newline="") as text:
-        yield _csv_rows(path, text, delimiter or _detect_delimiter(path, found))
+        name = shown or str(path)
+        yield _csv_rows(name, text, delimiter or _detect_delimiter(path, found, name))
 
 
 def file_digest(path: Path) -> str:
@@ -90,13 +97,13 @@ def detect_encoding(path: Path) -> str:
     return "utf-8-sig"
 
 
-def _detect_delimiter(path: Path, encoding: str) -> str:
+def _detect_delimiter(path: Path, encoding: str, name: str) -> str:
     """The delimiter that cuts the first rows into the most columns, the same number in each."""
     scores = []
     for place, delimiter in enumerate(_DELIMITERS):
         widths = []
         with path.open(encoding=encoding, newline="") as text:
-            for row in _csv_rows(path, text, delimiter):
+            for row in _csv_rows(name, text, delimiter):
                 widths.append(len(row.cells))
                 if len(widths) == _SAMPLE_ROWS:
                     break
@@ -105,7 +112,7 @@ def _detect_delimiter(path: Path, encoding: str) -> str:
     return max(scores)[-1] if scores else ","
 
 
-def _csv_rows(path: Path, text: TextIO, delimiter: str) -> Iterator[Row]:
+def _csv_rows(name: str, text: TextIO, delimiter: str) -> Iterator[Row]:
     try:
         reader = csv.reader(text, delimiter=delimiter)
     except (TypeError, ValueError) as error:
@@ -117,15 +124,15 @@ def _csv_rows(path: Path, text: TextIO, delimiter: str) -> Iterator[Row]:
         except StopIteration:
             return
         except csv.Error as error:
-            raise InputError(f"{path}:{line}: {error}; perhaps a quotation mark is not closed") from error
+            raise InputError(f"{name}:{line}: {error}; perhaps a quotation mark is not closed") from error
         except UnicodeError as error:
             raise InputError(
-                f"{path}: after line {line} there are bytes that are no text in {text.encoding}; "
+                f"{name}: after line {line} there are bytes that are no text in {text.encoding}; "
                 "save the file as CSV UTF-8"
             ) from error
         if max(map(len, cells), default=0) > _MAX_CELL:
             raise InputError(
-                f"{path}:{line}: a cell of more than {_MAX_CELL} characters; a quotation mark is not closed"
+                f"{name}:{line}: a cell of more than {_MAX_CELL} characters; a quotation mark is not closed"
             )
         if any(map(str.strip, cells)):
             yield Row(line, cells)

@@ -20,6 +20,7 @@ from nurture.cli import (
     going_live,
     log,
     news,
+    opt_outs,
     review,
     sandbox,
     segments,
@@ -90,6 +91,7 @@ review.register(app)
 app.add_typer(log.app, name="log")
 app.add_typer(uncertain.app, name="uncertain")
 app.add_typer(contacts.app, name="contacts")
+app.add_typer(opt_outs.app, name="suppress")
 app.add_typer(segments.app, name="segments")
 app.add_typer(news.app, name="news")
 app.add_typer(campaigns.app, name="campaigns")

@@ -1,14 +1,17 @@
-"""What the database knows of itself: its mode, when it was made, when it went live."""
+"""What the database knows of itself: its mode, when it was made, when it went live, whose opt-outs it took over."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from nurture.store.schema import meta
-from nurture.vocabulary import Mode
+from nurture.vocabulary import Mode, SuppressionReason
 
 
 def get(connection: Connection, key: str) -> str | None:
@@ -53,3 +56,40 @@ def started_at(connection: Connection) -> datetime | None:
 
 def _instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousList:
+    """One file with the opt-outs of the mail system before; ``opt_outs`` counts its rows by reason. UTC."""
+
+    file: str
+    imported_at: datetime
+    opt_outs: Mapping[SuppressionReason, int]
+
+
+def previous_list(connection: Connection) -> tuple[PreviousList, ...]:
+    """The files whose opt-outs were imported (``nurture suppress import``), oldest first; empty if none ever was."""
+    return tuple(
+        PreviousList(
+            file=kept["file"],
+            imported_at=datetime.fromisoformat(kept["imported_at"]),
+            opt_outs={SuppressionReason(reason): count for reason, count in kept["opt_outs"].items()},
+        )
+        for kept in json.loads(get(connection, "previous_list") or "[]")
+    )
+
+
+def record_previous_list(connection: Connection, files: Iterable[PreviousList]) -> None:
+    """Remember that these files' opt-outs were imported; one that is known with the same counts stays as it is."""
+    kept = list(previous_list(connection))
+    known = {(file.file, tuple(sorted(file.opt_outs.items()))) for file in kept}
+    kept += (file for file in files if (file.file, tuple(sorted(file.opt_outs.items()))) not in known)
+    rows = [
+        {
+            "file": file.file,
+            "imported_at": file.imported_at.isoformat(),
+            "opt_outs": {reason.value: count for reason, count in file.opt_outs.items()},
+        }
+        for file in kept
+    ]
+    put(connection, "previous_list", json.dumps(rows))
