@@ -44,6 +44,9 @@ _STATUSES: Final = frozenset(
         "mailing status",
         "list status",
         "contact status",
+        "suppression reason",
+        "suppression type",
+        "bounce type",
     }
 )
 # Words for why. The ones with a reason are filled only where the person left.
@@ -51,16 +54,17 @@ _REMARKS: Final[Mapping[str, SuppressionReason | None]] = {
     "unsub reason": _LEFT,  # Mailchimp
     "confirmed opt out reason": _LEFT,  # Constant Contact
     "reason": None,
-    "suppression reason": None,
-    "suppression type": None,
-    "bounce type": None,
-    "bounce reason": None,
 }
 _DATES: Final = frozenset({"date", "date time", "time", "timestamp", "status date", "created", "created at", "since"})
 _MAILCHIMP: Final = frozenset(
     {"member rating", "optin time", "confirm time", "leid", "euid", "clean time", "unsub time"}
 )
 _CONSTANT_CONTACT: Final = frozenset({"email permission status", "email update source", "confirmed opt out date"})
+# In these systems' exports other columns are the clinic's own fields, whatever their names.
+_MAILCHIMP_OWN: Final = frozenset({"unsub time", "clean time", "unsub reason"})
+_CONSTANT_CONTACT_OWN: Final = frozenset(
+    {"email status", "email permission status", "confirmed opt out date", "confirmed opt out reason"}
+)
 _EXPORT_NAME: Final = re.compile(r"(subscribed|unsubscribed|cleaned|non-?subscribed)_[^/]*export[^/]*", re.IGNORECASE)
 _NAMED: Final[Mapping[str, SuppressionReason | None]] = {"unsubscribed": _LEFT, "cleaned": _BOUNCED}
 
@@ -126,7 +130,17 @@ def _with_header(headers: Sequence[str], file_name: str) -> OptOutColumns:
             f"{file_name}: no column holds mail addresses; the columns are {', '.join(filter(None, headers))}. "
             "Name one of them Email"
         )
-    columns = OptOutColumns(
+    if len(_MAILCHIMP.intersection(names)) > 1:
+        names = [name if name in _MAILCHIMP_OWN else "" for name in names]
+        return _mailchimp(_columns(headers, names, address), names, file_name)
+    if _CONSTANT_CONTACT.intersection(names):
+        names = [name if name in _CONSTANT_CONTACT_OWN else "" for name in names]
+        return replace(_columns(headers, names, address), format="Constant Contact, contacts")
+    return _list(_columns(headers, names, address), set(alone))
+
+
+def _columns(headers: Sequence[str], names: Sequence[str], address: int) -> OptOutColumns:
+    return OptOutColumns(
         format="list",
         address=address,
         headers=tuple(headers),
@@ -136,19 +150,20 @@ def _with_header(headers: Sequence[str], file_name: str) -> OptOutColumns:
         date=next((place for place, name in enumerate(names) if name in _DATES), None),
         silent_is_unclear=True,
     )
-    if len(_MAILCHIMP.intersection(names)) > 1:
-        return _mailchimp(replace(columns, date=None), names, file_name)  # "date" may be a field of the clinic's own
-    if _CONSTANT_CONTACT.intersection(names):
-        return replace(columns, format="Constant Contact, contacts", date=None)
-    known = {address, columns.date, *(place for place, _ in columns.remarks)}
-    if not columns.statuses and not columns.signs and set(alone) <= known:
-        return replace(columns, format="list of addresses", silent=_LEFT, silent_is_unclear=False)
+
+
+def _list(columns: OptOutColumns, filled: set[int]) -> OptOutColumns:
+    """``filled`` are the places of all columns with a header."""
     if columns.statuses:
-        return replace(columns, format=f"list with the column {headers[columns.statuses[0]]}")
+        return replace(columns, format=f"list with the column {columns.headers[columns.statuses[0]]}")
     if columns.signs:
         # a cell that is filled for some is empty for the others
-        return replace(columns, format=f"list with the column {headers[columns.signs[0][0]]}", silent_is_unclear=False)
-    return columns
+        return replace(
+            columns, format=f"list with the column {columns.headers[columns.signs[0][0]]}", silent_is_unclear=False
+        )
+    if filled <= {columns.address, columns.date, *(place for place, _ in columns.remarks)}:
+        return replace(columns, format="list of addresses", silent=_LEFT, silent_is_unclear=False)
+    return replace(columns, remarks=())  # beside names and towns, a reason may be one for anything
 
 
 def _mailchimp(columns: OptOutColumns, names: Sequence[str], file_name: str) -> OptOutColumns:

@@ -1,7 +1,8 @@
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 from nurture.store import Store, meta
-from nurture.vocabulary import Mode
+from nurture.vocabulary import Mode, SuppressionReason
 
 NOW = datetime(2026, 12, 1, 9, 30, tzinfo=UTC)
 
@@ -28,3 +29,14 @@ def test_a_value_takes_the_place_of_the_older_one(store: Store) -> None:
     with store.read() as connection:
         assert meta.get(connection, "address_key") == "two"
         assert meta.get(connection, "nothing") is None
+
+
+def test_the_opt_outs_that_were_taken_over_are_remembered_once_each(store: Store) -> None:
+    first = meta.PreviousList("left.csv", NOW, {SuppressionReason.UNSUBSCRIBED: 3})
+    more = meta.PreviousList("left.csv", NOW + timedelta(days=1), {SuppressionReason.UNSUBSCRIBED: 4})
+    with store.write() as connection:
+        assert meta.previous_list(connection) == ()
+        meta.record_previous_list(connection, [first])
+        meta.record_previous_list(connection, [replace(first, imported_at=NOW + timedelta(days=1)), more])
+    with store.read() as connection:
+        assert meta.previous_list(connection) == (first, more)
