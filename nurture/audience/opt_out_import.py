@@ -22,7 +22,8 @@ from nurture.store.meta import PreviousList, record_previous_list
 from nurture.store.opt_outs import (
     AddressSuppression,
     PastSuppression,
-    past_suppressions,
+    active_suppressions,
+    lifted_suppressions,
     strengthen,
     suppress_addresses,
 )
@@ -99,13 +100,18 @@ def import_opt_outs(store: Store, wanted: OptOutImport, *, now: datetime) -> Opt
             suppress_addresses(connection, chunk.new)
             strengthen(connection, chunk.stronger)
             _count(changes, chunk, _record_events(connection, chunk, now=now))
-        files = [PreviousList(file.file, now, file.opt_outs) for file in wanted.found.files if file.tells_leaving]
-        record_previous_list(connection, files)
+        taken = [file for file in wanted.found.files if file.tells_leaving and (file.opt_outs or not file.unread_count)]
+        record_previous_list(connection, [PreviousList(file.file, now, file.opt_outs) for file in taken])
     return changes
 
 
 def judge(
-    reason: SuppressionReason, left_at: datetime | None, past: Iterable[PastSuppression], *, now: datetime
+    reason: SuppressionReason,
+    left_at: datetime | None,
+    active: PastSuppression | None,
+    lifted: Iterable[PastSuppression],
+    *,
+    now: datetime,
 ) -> tuple[Fate, datetime]:
     """What becomes of a person who left for ``reason``, and since when the suppression counts.
 
@@ -114,11 +120,10 @@ def judge(
     somebody back if it is dated after the leaving.
     """
     since = left_at or now
-    active = next((one for one in past if one.lifted_at is None), None)
     if active is None:
         returned = left_at is not None and any(
             one.lifted_at is not None and one.lifted_at > left_at and STRENGTH[one.reason] >= STRENGTH[reason]
-            for one in past
+            for one in lifted
         )
         return (Fate.RETURNED if returned else Fate.NEW), since
     if STRENGTH[reason] > STRENGTH[active.reason]:
@@ -139,14 +144,15 @@ class _Chunk:
 
 
 def _decide(connection: Connection, wanted: OptOutImport, *, now: datetime) -> Iterator[_Chunk]:
+    lifted = lifted_suppressions(connection)
     everybody = iter(wanted.found.people.values())
     while people := tuple(islice(everybody, _CHUNK)):
         by_hash = {address_hash(person.address.key, wanted.key): person for person in people}
-        past = past_suppressions(connection, list(by_hash))
+        active = active_suppressions(connection, list(by_hash))
         chunk = _Chunk()
         for hashed, person in by_hash.items():
             left_at = _start_of(person, wanted.zone)
-            fate, since = judge(person.reason, left_at, past.get(hashed, ()), now=now)
+            fate, since = judge(person.reason, left_at, active.get(hashed), lifted.get(hashed, ()), now=now)
             row = AddressSuppression(hashed, person.address.text, person.reason, f"import: {person.source}", since)
             if fate is Fate.NEW:
                 chunk.new.append(row)

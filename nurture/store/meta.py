@@ -82,8 +82,9 @@ def previous_list(connection: Connection) -> tuple[PreviousList, ...]:
 def record_previous_list(connection: Connection, files: Iterable[PreviousList]) -> None:
     """Remember that these files' opt-outs were imported; one that is known with the same counts stays as it is."""
     kept = list(previous_list(connection))
-    known = {(file.file, tuple(sorted(file.opt_outs.items()))) for file in kept}
-    kept += (file for file in files if (file.file, tuple(sorted(file.opt_outs.items()))) not in known)
+    for file in files:
+        if (file.file, file.opt_outs) not in [(one.file, one.opt_outs) for one in kept]:
+            kept.append(file)
     rows = [
         {
             "file": file.file,

@@ -35,11 +35,24 @@ class PastSuppression:
     lifted_at: datetime | None
 
 
-def past_suppressions(connection: Connection, address_hashes: Sequence[str]) -> dict[str, list[PastSuppression]]:
-    """Every suppression of these addresses themselves, lifted ones too, by hash. At most a few thousand at once."""
+def active_suppressions(connection: Connection, address_hashes: Sequence[str]) -> dict[str, PastSuppression]:
+    """The active suppressions of these addresses themselves, by hash. At most a few thousand at once."""
+    table = suppression.c
+    query = sa.select(table.key, table.reason, table.created_at).where(
+        table.scope == SuppressionScope.ADDRESS,
+        one_of(connection, table.key, address_hashes),
+        table.lifted_at.is_(None),  # the index is of the active ones
+    )
+    return {
+        key: PastSuppression(SuppressionReason(reason), since, None) for key, reason, since in connection.execute(query)
+    }
+
+
+def lifted_suppressions(connection: Connection) -> dict[str, list[PastSuppression]]:
+    """All suppressions of addresses that were lifted, by hash: few, each by hand and with a reason."""
     table = suppression.c
     query = sa.select(table.key, table.reason, table.created_at, table.lifted_at).where(
-        table.scope == SuppressionScope.ADDRESS, one_of(connection, table.key, address_hashes)
+        table.scope == SuppressionScope.ADDRESS, table.lifted_at.is_not(None)
     )
     found: dict[str, list[PastSuppression]] = {}
     for key, reason, since, lifted_at in connection.execute(query):

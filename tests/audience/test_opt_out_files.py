@@ -296,6 +296,11 @@ class TestZips:
         with pytest.raises(InputError, match="unpacks to more than 300 MB"):
             read_paths([export])
 
+    def test_a_broken_table_is_named_as_it_stands_in_the_zip(self, tmp_path: Path) -> None:
+        broken = 'Email,Status\na@x.example,"unsubscribed\n' + "x" * 20_000
+        with pytest.raises(InputError, match=r"^export\.zip/left\.csv:2: a cell of more than"):
+            read_paths([zip_of(tmp_path / "export.zip", {"left.csv": broken})])
+
     def test_an_encrypted_zip_says_so(self, tmp_path: Path) -> None:
         export = zip_of(tmp_path / "export.zip", {"left.csv": "a@x.example\n"})
         content = bytearray(export.read_bytes())
