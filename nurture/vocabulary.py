@@ -210,6 +210,15 @@ class Verdict(StrEnum):
     STOP_SENDER = "stop_sender"  # the server refuses us: hold, alert, blame nobody
 
 
+class Health(StrEnum):
+    """What `nurture doctor` says of one thing."""
+
+    OK = "ok"  # as it should be
+    WARN = "warn"  # works, but worth mending
+    FAIL = "fail"  # mail would be refused, lost or seen by others: mend it before going live
+    UNKNOWN = "unknown"  # could not be looked at; says why
+
+
 class EventKind(StrEnum):
     """What happened to a delivery, contact or edition; one row each."""
 

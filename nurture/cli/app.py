@@ -18,6 +18,7 @@ from nurture.cli import (
     demo,
     dkim,
     going_live,
+    doctor,
     log,
     news,
     opt_outs,
@@ -88,6 +89,7 @@ sending.register(app)
 control.register(app)
 going_live.register(app)
 review.register(app)
+doctor.register(app)
 app.add_typer(log.app, name="log")
 app.add_typer(uncertain.app, name="uncertain")
 app.add_typer(contacts.app, name="contacts")

@@ -65,12 +65,13 @@ def backup(
     target: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")], *, as_json: Json = False
 ) -> None:
     """Write a consistent copy of the database while everything goes on."""
+    from nurture.clock import SystemClock
     from nurture.store import open_store
     from nurture.store.maintenance import backup as back_up
 
     url, root = _url()
     store = open_store(url, root=root)
-    back_up(store, target)
+    back_up(store, target, now=SystemClock().now())
     store.close()
     if as_json:
         print_json({"database": store.place, "file": target})

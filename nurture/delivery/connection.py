@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import ssl
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -66,6 +67,17 @@ class SmtpConnection(asyncio.Protocol):
     def is_open(self) -> bool:
         """False once either side closed it."""
         return self._ended is None and not self._transport.is_closing()
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What the server said at EHLO that it can do, in capitals, with its values."""
+        return tuple(f"{name} {value}".strip().upper() for name, value in self._extensions.items())
+
+    @property
+    def tls(self) -> ssl.SSLObject | None:
+        """The TLS layer, for a look at its version and certificate; None in clear."""
+        found: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
+        return found
 
     def envelope(
         self, sender: str, recipient: str, *, message_id: str, size: int, international: bool

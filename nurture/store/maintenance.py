@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
+from datetime import datetime
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from nurture.errors import InputError, StoreError, StoreFullError, StoreLockedError, StoreMissingError
+from nurture.store import meta
 from nurture.store.engine import Store
 from nurture.store.failures import sqlite_failure
 
 
-def backup(store: Store, target: Path) -> None:
+def backup(store: Store, target: Path, *, now: datetime) -> None:
     """Write a complete, compact copy of the database to ``target`` (mode 0600).
 
-    The copy is one moment of the database, also while others write. Raises
+    The copy is one moment of the database, also while others write; ``now`` is
+    remembered as the time of the last copy. Raises
     `InputError` if ``target`` is there already or on PostgreSQL, `StoreFullError`
     if it cannot be written; then nothing is left behind.
     """
@@ -43,6 +46,9 @@ def backup(store: Store, target: Path) -> None:
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+    # a full disk is a good reason for a copy elsewhere, and no reason to call it failed
+    with suppress(StoreFullError, StoreLockedError), store.write() as transaction:
+        meta.set_backed_up(transaction, now)
 
 
 def forget_freed(store: Store) -> None:

@@ -54,6 +54,16 @@ def started_at(connection: Connection) -> datetime | None:
     return _instant(get(connection, "started_at"))
 
 
+def backed_up_at(connection: Connection) -> datetime | None:
+    """When `nurture db backup` last made a copy of this database (aware, UTC), or None."""
+    return _instant(get(connection, "backed_up_at"))
+
+
+def set_backed_up(connection: Connection, now: datetime) -> None:
+    """Remember that a copy was made."""
+    put(connection, "backed_up_at", now.isoformat())
+
+
 def _instant(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 

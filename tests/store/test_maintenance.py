@@ -1,4 +1,5 @@
 import stat
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -6,13 +7,15 @@ import pytest
 from nurture.errors import InputError, StoreError, StoreFullError
 from nurture.store import Store, maintenance, meta, open_store
 
+NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
+
 
 def test_a_copy_is_complete_and_private_while_another_writes(sqlite_store: Store, tmp_path: Path) -> None:
     with sqlite_store.write() as connection:
         meta.put(connection, "word", "committed")
     with sqlite_store.write() as connection:
         meta.put(connection, "word", "not yet")
-        maintenance.backup(sqlite_store, tmp_path / "copy.db")
+        maintenance.backup(sqlite_store, tmp_path / "copy.db", now=NOW)
     copy = open_store("sqlite:///copy.db", root=tmp_path)
     with copy.read() as connection:
         assert meta.get(connection, "word") == "committed"
@@ -21,16 +24,26 @@ def test_a_copy_is_complete_and_private_while_another_writes(sqlite_store: Store
     assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
 
 
+def test_the_database_remembers_its_last_copy(sqlite_store: Store, tmp_path: Path) -> None:
+    with sqlite_store.read() as connection:
+        assert meta.backed_up_at(connection) is None
+    maintenance.backup(sqlite_store, tmp_path / "copy.db", now=NOW)
+    with pytest.raises(InputError):
+        maintenance.backup(sqlite_store, tmp_path / "copy.db", now=NOW.replace(day=2))
+    with sqlite_store.read() as connection:
+        assert meta.backed_up_at(connection) == NOW
+
+
 def test_a_copy_never_takes_the_place_of_a_file(sqlite_store: Store, tmp_path: Path) -> None:
     (tmp_path / "copy.db").write_text("the only copy of last year")
     with pytest.raises(InputError, match="is there already"):
-        maintenance.backup(sqlite_store, tmp_path / "copy.db")
+        maintenance.backup(sqlite_store, tmp_path / "copy.db", now=NOW)
     assert (tmp_path / "copy.db").read_text() == "the only copy of last year"
 
 
 def test_a_copy_into_a_folder_that_is_not_there(sqlite_store: Store, tmp_path: Path) -> None:
     with pytest.raises(StoreFullError, match="cannot be made: No such file or directory"):
-        maintenance.backup(sqlite_store, tmp_path / "nowhere" / "copy.db")
+        maintenance.backup(sqlite_store, tmp_path / "nowhere" / "copy.db", now=NOW)
 
 
 def test_a_copy_that_fails_leaves_nothing(sqlite_store: Store, tmp_path: Path) -> None:
@@ -38,7 +51,7 @@ def test_a_copy_that_fails_leaves_nothing(sqlite_store: Store, tmp_path: Path) -
     assert sqlite_store.path is not None
     sqlite_store.path.write_bytes(b"damaged" * 1000)
     with pytest.raises(StoreError, match="copy"):
-        maintenance.backup(sqlite_store, tmp_path / "copy.db")
+        maintenance.backup(sqlite_store, tmp_path / "copy.db", now=NOW)
     assert not (tmp_path / "copy.db").exists()
 
 
@@ -46,7 +59,7 @@ def test_a_copy_that_fails_leaves_nothing(sqlite_store: Store, tmp_path: Path) -
 def test_postgresql_is_copied_by_its_own_tool(new_postgresql_url: str, tmp_path: Path) -> None:
     store = open_store(new_postgresql_url, root=Path())
     with pytest.raises(InputError, match="pg_dump"):
-        maintenance.backup(store, tmp_path / "copy.db")
+        maintenance.backup(store, tmp_path / "copy.db", now=NOW)
     store.close()
 
 
