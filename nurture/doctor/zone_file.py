@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import dns.exception
 import dns.name
-import dns.node
+import dns.rdata
 import dns.rdataclass
 import dns.rdatatype
 import dns.tokenizer
-import dns.zone
+import dns.transaction
 import dns.zonefile
+from dns.rdtypes.ANY.CNAME import CNAME
 
 from nurture.doctor.answers import Answer, Found
 from nurture.doctor.checks import shown
@@ -20,7 +22,8 @@ from nurture.errors import InputError
 
 _LARGEST = 5_000_000  # octets
 _TTL = 3600  # seconds; nobody asks for it, but a record needs one
-_Nodes = dict[dns.name.Name, dns.node.Node]
+_Node = dict[dns.rdatatype.RdataType, list[dns.rdata.Rdata]]
+_Nodes = dict[dns.name.Name, _Node]
 
 
 def zone_file_question(path: Path) -> Question:
@@ -36,11 +39,10 @@ def zone_file_question(path: Path) -> Question:
         text = name.to_text(omit_final_dot=True)
         node = _node(nodes, name)
         if node is not None:
-            alias = node.get_rdataset(dns.rdataclass.IN, dns.rdatatype.CNAME)
-            if alias:
-                target: dns.name.Name = alias[0].target
-                return target
-            return answered(text, kind, node.get_rdataset(dns.rdataclass.IN, dns.rdatatype.from_text(kind)) or ())
+            for alias in node.get(dns.rdatatype.CNAME, ()):
+                assert isinstance(alias, CNAME)
+                return alias.target
+            return answered(text, kind, node.get(dns.rdatatype.from_text(kind), ()))
         if any(other.is_subdomain(name) for other in nodes):
             return Answer(text, kind, Found.NO_RECORDS)  # a name between two others (RFC 4592 2.2.2)
         if not _covered(domains, name):
@@ -59,22 +61,35 @@ def _read(path: Path) -> _Nodes:
         raise InputError(f"{path} is no zone file: it is no text in UTF-8") from error
     except OSError as error:
         raise InputError(f"the zone file {path} cannot be read: {error.strerror}") from error
-    zone = dns.zone.Zone(dns.name.root, relativize=False)
+    records = _Records(dns.zonefile.RRSetsReaderManager(), True, False)
+    reader = dns.zonefile.Reader(
+        dns.tokenizer.Tokenizer(text, path.name),
+        dns.rdataclass.IN,
+        records,
+        allow_directives=("$ORIGIN", "$TTL"),
+        default_ttl=_TTL,
+    )
     try:
-        with zone.writer(True) as transaction:
-            dns.zonefile.Reader(
-                dns.tokenizer.Tokenizer(text, path.name),
-                dns.rdataclass.IN,
-                transaction,
-                allow_directives=("$ORIGIN", "$TTL"),
-                default_ttl=_TTL,
-            ).read()
+        reader.read()
     except (dns.exception.DNSException, ValueError) as error:
-        raise InputError(f"the zone file cannot be read: {shown(str(error))}") from error
-    return dict(zone.nodes)
+        raise InputError(f"the zone file is no good at {shown(str(error))}, or in the line above") from error
+    return records.nodes
 
 
-def _node(nodes: _Nodes, name: dns.name.Name) -> dns.node.Node | None:
+class _Records(dns.zonefile.RRsetsReaderTransaction):
+    """Takes records of many domains; dnspython's own zones have one, and refuse a SOA of another."""
+
+    def __init__(self, manager: dns.transaction.TransactionManager, replacement: bool, read_only: bool) -> None:
+        super().__init__(manager, replacement, read_only)  # type: ignore[no-untyped-call]
+        self.nodes: _Nodes = {}
+
+    def add(self, *arguments: Any) -> None:  # noqa: ANN401 - as the class above
+        """One record: its name, TTL and data."""
+        name, _, record = arguments
+        self.nodes.setdefault(name, {}).setdefault(record.rdtype, []).append(record)
+
+
+def _node(nodes: _Nodes, name: dns.name.Name) -> _Node | None:
     """What stands at a name, or at the wildcard that covers it (RFC 4592 3.3.1)."""
     if name in nodes:
         return nodes[name]
@@ -86,7 +101,7 @@ def _node(nodes: _Nodes, name: dns.name.Name) -> dns.node.Node | None:
 
 def _domains(nodes: _Nodes) -> frozenset[dns.name.Name]:
     """The domains that the file is about: those with a SOA, else all of its names that could be one."""
-    owners = {name for name, node in nodes.items() if node.get_rdataset(dns.rdataclass.IN, dns.rdatatype.SOA)}
+    owners = {name for name, node in nodes.items() if dns.rdatatype.SOA in node}
     return frozenset(owners or {name for name in map(_plain, nodes) if len(name) > 2})
 
 

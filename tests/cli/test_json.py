@@ -46,6 +46,7 @@ def test_every_command_has_it(words):
         ("pause partner-news", {"paused", "changed"}),
         ("resume partner-news", {"resumed", "changed"}),
         ("status", {"trouble", "status"}),
+        ("doctor --zone-file data/empty.zone", {"checks", "failed"}),
         ("log", {"deliveries"}),
         ("log --csv log.csv", {"deliveries", "file"}),
         ("accounts", {"balanced", "accounts"}),
@@ -75,6 +76,7 @@ def test_every_command_has_it(words):
 )
 def test_it_prints_nothing_but_json(clinic, words, keys):
     clinic.import_contacts()
+    clinic.write("data/empty.zone", "; nothing is known\n")
     ran = clinic.run(*words.split(), "--json")
     assert ran.code == (1 if words == "status" else 0), ran
     found = json.loads(ran.out)

@@ -45,6 +45,9 @@ def serve_feeds() -> Iterator[FeedServer]:
             except (BrokenPipeError, ConnectionResetError):
                 return  # the reader had enough
 
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
