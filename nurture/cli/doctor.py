@@ -60,7 +60,8 @@ def _print(report: Report) -> None:
     say()
     say(f"{counts}.", style="bold")
     if report.failed:
-        say("Mend what failed before going live; then run it again.")
+        names = dict.fromkeys(f"{check.name} of {check.about}" for check in report.failed)
+        say(f"Mend before going live: {'; '.join(names)}.")
 
 
 def _print_check(check: Check) -> None:
@@ -69,8 +70,10 @@ def _print_check(check: Check) -> None:
     head = (f"{check.health:<8} ", _STYLES[check.health]), (check.name, "bold"), visible(f"  {check.about}")
     console().print(Text.assemble(*head))
     for words in filter(None, (check.seen, check.mend)):
-        width = console().width - 1 if on_terminal() else len(words) + len(_INDENT)
-        say(textwrap.fill(words, width, initial_indent=_INDENT, subsequent_indent=_INDENT, break_on_hyphens=False))
+        lead = _INDENT if words is check.seen else _INDENT + "→ "
+        width = console().width - 1 if on_terminal() else len(words) + len(lead)
+        further = " " * len(lead)
+        say(textwrap.fill(words, width, initial_indent=lead, subsequent_indent=further, break_on_hyphens=False))
     if check.record is not None:
         # a line of its own, from its start: nothing that people copy may be broken by the width of a terminal
         typer.echo(visible(check.record.zone_line))

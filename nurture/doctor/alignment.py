@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nurture.doctor.checks import LATER, Check, Judge
 from nurture.doctor.dmarc import DmarcWalk
 from nurture.doctor.relays import KnownRelay
+from nurture.workspace.providers import KNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,18 @@ def judge_alignment(identity: Identity, walks: Mapping[str, DmarcWalk]) -> Check
     if _aligned(identity.envelope, author, walks, strict=tags.get("aspf") == "s"):
         return judge.ok(f"{seen}, envelope {identity.envelope}")
     return judge.fail(f"{seen}, envelope {identity.envelope}", "Sign the mails: nurture dkim new.")
+
+
+def judge_author(identity: Identity) -> Check | None:
+    """What speaks against a From of a free mailbox provider; None for a domain of one's own."""
+    provider = next((name for name, domains in KNOWN.items() if identity.author in domains), None)
+    if provider is None:
+        return None
+    judge = Judge("from", identity.sender)
+    mend = "Send from a domain of your own, whose DNS you can set."
+    if identity.relay is not None and identity.relay.mailboxes == provider:
+        return judge.warn(f"{identity.author} belongs to {provider}, who allows few mails to private mailboxes", mend)
+    return judge.fail(f"{identity.author} belongs to {provider}; mails from it by other servers count as forged", mend)
 
 
 def _aligned(domain: str, author: DmarcWalk, walks: Mapping[str, DmarcWalk], *, strict: bool) -> bool:

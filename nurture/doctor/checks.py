@@ -9,6 +9,7 @@ from nurture.composing.dkim_keys import DnsRecord
 from nurture.vocabulary import Health
 
 LATER = "Run doctor again when this question gets an answer."
+_PUBLISHED = 2_000  # characters of a record that is worth copying
 _SHOWN = 240  # characters of one stranger's text; a longer one is no evidence but a flood
 
 
@@ -57,3 +58,9 @@ def shown(text: str, limit: int = _SHOWN) -> str:
     cut = text[: limit * 4]  # cleaning folds blanks, and need not see more
     clean = clean_text(cut)
     return clean if len(clean) <= limit and len(cut) == len(text) else clean[:limit] + "…"
+
+
+def publishable(name: str, value: str) -> DnsRecord | None:
+    """A record made out of what a stranger published; None if that could not be copied as it is printed."""
+    plain = value.isascii() and value.isprintable() and not {'"', "\\"} & set(value)
+    return DnsRecord(name, value) if plain and len(value) <= _PUBLISHED else None

@@ -52,7 +52,7 @@ def judge_keys_of(sender: str, algorithms: tuple[str, ...], *, relay: str | None
     if not algorithms:
         where = f"{relay} must" if relay else "your mail server must"
         return judge.unknown(
-            f"nurture signs nothing for this sender, so {where}, and that cannot be seen from here",
+            f"nurture signs nothing here, so {where}, and that cannot be seen from here",
             "Send yourself a mail and look for DKIM-Signature with d= and your domain in its source, "
             "or let nurture sign: nurture dkim new.",
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nurture.composing.dkim_keys import DnsRecord
 from nurture.doctor.answers import Answer
-from nurture.doctor.checks import LATER, Check, Judge, shown
+from nurture.doctor.checks import LATER, Check, Judge, publishable, shown
 from nurture.doctor.tags import parse_tags
 
 _POLICIES = ("none", "quarantine", "reject")
@@ -128,14 +128,14 @@ def _judge_record(judge: Judge, walk: DmarcWalk, record: DmarcRecord, report_to:
     place = f"_dmarc.{record.domain}"
     policy = record.tags.get("p", "").lower()
     if policy not in _POLICIES:
-        mended = DnsRecord(place, _changed(record, p="none"))
+        mended = publishable(place, _changed(record, p="none"))
         if record.reports_to:
             return judge.warn(
                 f"{seen}: p= is none of {', '.join(_POLICIES)}, and counts as none", "Say what you mean.", mended
             )
         return judge.fail(f"{seen}: without a valid p= it counts for nothing", "Publish this instead.", mended)
     if not record.reports_to:
-        mended = DnsRecord(place, _changed(record, rua=f"mailto:{report_to}"))
+        mended = publishable(place, _changed(record, rua=f"mailto:{report_to}"))
         return judge.warn(
             f"{seen}: nobody gets the reports (rua)",
             "Add rua, to hear who sends mail in your name (RFC 9990).",
@@ -143,14 +143,16 @@ def _judge_record(judge: Judge, walk: DmarcWalk, record: DmarcRecord, report_to:
         )
     gone = [name for name in _GONE if name in record.tags]
     if gone:
-        mended = DnsRecord(place, _changed(record, **dict.fromkeys(gone)))
-        return judge.warn(f"{seen}: RFC 9989 has no {', '.join(gone)} any more", "Take them out.", mended)
+        mended = publishable(place, _changed(record, **dict.fromkeys(gone)))
+        return judge.warn(
+            f"{seen}: RFC 9989 has no {', '.join(gone)} any more", "Take them out: publish this in its place.", mended
+        )
     if record.tags.get("t") == "y":
-        mended = DnsRecord(place, _changed(record, t=None))
+        mended = publishable(place, _changed(record, t=None))
         return judge.warn(f"{seen}: t=y asks that the policy is not applied in full", "Take t=y out in time.", mended)
     for domain, answer in walk.permits:
         if answer.missing or (answer.records and not dmarc_texts(answer)):
-            allow = DnsRecord(f"{record.domain}._report._dmarc.{domain}", "v=DMARC1")
+            allow = publishable(f"{record.domain}._report._dmarc.{domain}", "v=DMARC1")
             return judge.warn(
                 f"{seen}: {shown(domain, 80)} does not say that it takes reports about {record.domain}",
                 f"Let {shown(domain, 80)} publish this TXT record (RFC 9990 4), or have reports sent to your domain.",
@@ -162,4 +164,4 @@ def _judge_record(judge: Judge, walk: DmarcWalk, record: DmarcRecord, report_to:
 def _changed(record: DmarcRecord, **changes: str | None) -> str:
     """The record's text with tags changed, or taken out (None); ``p`` stays where older readers look for it."""
     tags: dict[str, str | None] = {"v": "DMARC1", "p": None, **record.tags, **changes}
-    return "; ".join(f"{name}={shown(value)}" for name, value in tags.items() if value)
+    return "; ".join(f"{name}={value}" for name, value in tags.items() if value)

@@ -13,15 +13,19 @@ class KnownRelay:
     hosts: tuple[str, ...]  # its servers; those that begin with a dot are endings
     include: str
     own_envelope: bool  # whether it puts an envelope address of its own in the place of ours
+    mailboxes: str = ""  # the mailbox provider that it is, by its name in nurture.workspace.providers
 
 
 KNOWN_RELAYS = (
-    KnownRelay("Google", ("smtp.gmail.com", "smtp-relay.gmail.com"), "_spf.google.com", own_envelope=False),
+    KnownRelay(
+        "Google", ("smtp.gmail.com", "smtp-relay.gmail.com"), "_spf.google.com", own_envelope=False, mailboxes="google"
+    ),
     KnownRelay(
         "Microsoft 365",
         ("smtp.office365.com", ".mail.protection.outlook.com"),
         "spf.protection.outlook.com",
         own_envelope=False,
+        mailboxes="microsoft",
     ),
     KnownRelay("Amazon SES", (".amazonaws.com",), "amazonses.com", own_envelope=True),
     KnownRelay("Mailgun", ("smtp.mailgun.org", "smtp.eu.mailgun.org"), "mailgun.org", own_envelope=True),

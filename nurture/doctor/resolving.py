@@ -19,6 +19,7 @@ QUESTION_SECONDS = 5.0
 ALL_SECONDS = 60.0
 _ALIASES = 8  # CNAMEs in a row; more is a circle or a joke
 _RECORDS = 100  # of one answer
+_DATAGRAM = 1232  # octets that pass every network in one piece
 
 # A question to one place: its answer, or the name that the asked one is an alias of.
 Question = Callable[[dns.name.Name, str], "Answer | dns.name.Name"]
@@ -76,6 +77,8 @@ def network_question(
     else:
         resolver.nameservers, resolver.port = list(servers), port
     resolver.lifetime, resolver.timeout = seconds, seconds / 2
+    # a DKIM key seldom fits into 512 octets, and many a router at home knows no TCP (RFC 6891, DNS flag day 2020)
+    resolver.use_edns(0, 0, _DATAGRAM)
 
     def question(name: dns.name.Name, kind: str) -> Answer | dns.name.Name:
         text = name.to_text(omit_final_dot=True)

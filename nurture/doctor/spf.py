@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nurture.composing.dkim_keys import DnsRecord
 from nurture.doctor.answers import Answer
-from nurture.doctor.checks import LATER, Check, Judge, shown
+from nurture.doctor.checks import LATER, Check, Judge, publishable, shown
 from nurture.doctor.relays import KnownRelay
 from nurture.doctor.spf_record import SpfRecord, Term, parse_spf, spf_texts
 
@@ -106,15 +106,18 @@ def _judge_reach(judge: Judge, tree: SpfTree, seen: str, relay: Relay | None) ->
     record = tree.record
     assert record is not None
     last = _last(tree)
+    ended = None  # by us; behind a redirect the end stands in another record
+    if record.last is None or record.last.name == "all":
+        ended = publishable(tree.domain, _with_all(record, "~all"))
     if last is not None and last.name == "all" and last.qualifier == "+":
         return judge.fail(
             f"{seen}: +all lets everybody send in your name",
             "Put ~all in its place.",
-            DnsRecord(tree.domain, _with_all(record, "~all")),
+            ended,
         )
     missing = _misses(tree, record, relay)
     if missing is not None:
-        mended = DnsRecord(tree.domain, _including(record, missing.include))
+        mended = publishable(tree.domain, _including(record, missing.include))
         words = f"{seen}: {missing.name} sends your mail, and include:{missing.include} is not in it"
         networks = any(
             term.name in ("ip4", "ip6") for part in tree.trees() if part.record for term in part.record.terms
@@ -126,7 +129,7 @@ def _judge_reach(judge: Judge, tree: SpfTree, seen: str, relay: Relay | None) ->
         return judge.warn(
             f"{seen}: it says nothing about servers that it does not name",
             "Let it end with ~all.",
-            DnsRecord(tree.domain, _with_all(record, "~all")),
+            ended,
         )
     if any(term.name == "ptr" for term in record.terms):
         return judge.warn(

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nurture.composing.dkim_keys import SigningKey, read_key
+from nurture.composing.dkim_keys import DnsRecord, SigningKey, read_key
 from nurture.composing.images import MAX_IMAGES
 from nurture.delivery.routes import Route, is_loopback, route_for
-from nurture.doctor.alignment import Identity, judge_alignment
+from nurture.doctor.alignment import Identity, judge_alignment, judge_author
 from nurture.doctor.answers import Ask
 from nurture.doctor.checks import Check, Judge, shown
 from nurture.doctor.clock_reading import read_clock
@@ -79,15 +79,10 @@ def examine_dns(root: Path, settings: Settings, ask: Ask) -> Iterator[Check]:
         except SecretError as error:
             unreadable.append(Judge("dkim", name).fail(shown(str(error)), f"Mend senders.{name}.dkim in nurture.yaml."))
     identities = {name: _identity(name, sender, keys.get(name, ())) for name, sender in settings.senders.items()}
+    yield from filter(None, map(judge_author, identities.values()))
     yield from _spf(settings, ask)
     yield from unreadable
-    for name, found in keys.items():
-        sender = settings.senders[name]
-        yield from (judge_key(name, key.record, ask(key.record.name, "TXT")) for key in found)
-        relay = sender.smtp.host if sender.smtp else None
-        lacks = judge_keys_of(name, tuple(key.algorithm for key in found), relay=relay)
-        if lacks is not None:
-            yield lacks
+    yield from _keys(settings, keys, ask)
     domains = {domain for one in identities.values() for domain in (one.author, one.envelope, *one.signing)}
     walks = {domain: look_up_dmarc(domain, ask) for domain in sorted(domains)}
     authors = {identities[name].author: sender.address for name, sender in reversed(settings.senders.items())}
@@ -112,7 +107,10 @@ def examine_relays(house: House, *, online: bool) -> Iterator[Check]:
             yield judge.fail(shown(str(error)), f"Mend senders.{name}.smtp in nurture.yaml.")
             continue
         if not online and not is_loopback(route.host):
-            yield judge.unknown(f"{route.server} is not asked, because a zone file stands in for the network")
+            yield judge.unknown(
+                f"{route.server} is not asked, because a zone file stands in for the network: "
+                "whether it answers, its TLS, the login and its size limit are not known"
+            )
             continue
         route = replace(route, connections=1, messages_per_connection=None)  # many senders may share an account
         routes[route] = (*routes.get(route, ()), name)
@@ -139,6 +137,21 @@ def _identity(name: str, sender: Sender, keys: tuple[SigningKey, ...]) -> Identi
     signing = tuple(dict.fromkeys(key.domain.lower() for key in keys))
     relay = known_relay(sender.smtp.host) if sender.smtp else None
     return Identity(name, author, envelope=author, signing=signing, relay=relay)
+
+
+def _keys(settings: Settings, keys: Mapping[str, tuple[SigningKey, ...]], ask: Ask) -> Iterator[Check]:
+    """Each key once, and each set of keys once for each mail server, with the senders that share it."""
+    records: dict[DnsRecord, tuple[str, ...]] = {}
+    sets: dict[tuple[tuple[str, ...], str | None], tuple[str, ...]] = {}
+    for name, found in keys.items():
+        for key in found:
+            records[key.record] = (*records.get(key.record, ()), name)
+        smtp = settings.senders[name].smtp
+        own = tuple(key.algorithm for key in found), smtp.host if smtp else None
+        sets[own] = (*sets.get(own, ()), name)
+    yield from (judge_key(", ".join(names), record, ask(record.name, "TXT")) for record, names in records.items())
+    lacking = (judge_keys_of(", ".join(names), kinds, relay=relay) for (kinds, relay), names in sets.items())
+    yield from filter(None, lacking)
 
 
 def _spf(settings: Settings, ask: Ask) -> Iterator[Check]:

@@ -89,7 +89,7 @@ def _dkim(place: tuple[str, ...], sender: Sender, document: Document) -> Iterato
 
 
 def aligned(signing: str, own: str) -> bool:
-    """Whether a signature by ``signing`` counts for mails from the domain ``own`` (RFC 7489 3.1.1, relaxed).
+    """Whether a signature by ``signing`` counts for mails from the domain ``own`` (RFC 9989 4.4, relaxed).
 
     Both must have one organizational domain. Which part of a name that is only the
     DNS or a list of registries could tell; without them, a domain and those below it

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nurture.doctor.alignment import Identity, judge_alignment
+from nurture.doctor.alignment import Identity, judge_alignment, judge_author
 from nurture.doctor.dmarc import judge_dmarc, walk_names
 from nurture.doctor.looking_up import look_up_dmarc
 from nurture.doctor.relays import known_relay
@@ -136,3 +136,14 @@ def test_without_a_signature_the_envelope_must_be_ours(zone):
     own_envelope = align(ask, "clinic.example", host="email-smtp.us-east-1.amazonaws.com")
     assert own_envelope.health is Health.UNKNOWN
     assert "Amazon SES" in own_envelope.seen
+
+
+def author(domain, host=None):
+    return judge_author(Identity("main", domain, domain, (), known_relay(host) if host else None))
+
+
+def test_a_from_of_a_free_mailbox_provider():
+    assert author("clinic.example", "smtp.gmail.com") is None
+    assert author("gmail.com", "smtp.gmail.com").health is Health.WARN
+    assert author("gmail.com", "mx.clinic.example").health is Health.FAIL
+    assert author("outlook.com", "smtp.gmail.com").health is Health.FAIL

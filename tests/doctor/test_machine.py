@@ -1,5 +1,7 @@
 """This machine: rights, room, copies, clock."""
 
+import contextlib
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -62,6 +64,7 @@ def test_clock(seconds, health, words):
         ({"Date": "Tue, 01 Dec 2026 09:00:00 GMT", "Age": "-1"}, 0),
         ({"Date": "yesterday"}, None),
         ({"Date": ""}, None),
+        ({"Date": "Fri, 31 Dec 9999 23:59:59 GMT", "Age": "9999999"}, None),
     ],
 )
 def test_the_time_that_a_site_tells(headers, ahead):
@@ -82,3 +85,17 @@ def test_a_site_that_does_not_answer():
     reading = read_clock("http://127.0.0.1:1/", DrivenClock(NOW))
     assert reading.ahead is None
     assert judge_clock(reading).health is Health.UNKNOWN
+
+
+def test_a_site_that_drips_gets_no_more_than_its_time():
+    def drip(handler):
+        with contextlib.suppress(OSError):  # the reader went away
+            for letter in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100:
+                handler.wfile.write(bytes([letter]))
+                time.sleep(0.05)
+
+    with serve_feeds() as server:
+        server.replies["/"] = drip
+        began = time.monotonic()
+        assert read_clock(server.url("/", host="127.0.0.1"), DrivenClock(NOW), seconds=0.5).ahead is None
+        assert time.monotonic() - began < 5

@@ -125,6 +125,12 @@ def test_a_record_without_an_end(zone, ending):
     assert check.record.value == "v=spf1 ip4:192.0.2.1 ~all"
 
 
+def test_the_end_of_another_record_is_not_ours_to_publish(zone):
+    ask = zone('clinic.example. TXT "v=spf1 redirect=b.clinic.example"', 'b.clinic.example. TXT "v=spf1 ?all"')
+    check = judge(ask)
+    assert (check.health, check.record) == (Health.WARN, None)
+
+
 def test_what_stands_in_another_domain_may_be_unknown(zone):
     check = judge(zone('clinic.example. TXT "v=spf1 include:spf.elsewhere.test -all"'))
     assert check.health is Health.UNKNOWN
