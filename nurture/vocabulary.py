@@ -36,6 +36,7 @@ class SuppressionScope(StrEnum):
     ADDRESS = "address"  # one mail address, whoever has it
     DOMAIN = "domain"  # every address at one domain
     ORGANIZATION = "organization"  # every contact of one organization
+    TOPIC = "topic"  # one mail address, for the campaigns of one topic
 
 
 class SuppressionReason(StrEnum):
@@ -240,10 +241,18 @@ class EventKind(StrEnum):
     REPLIED = "replied"  # a person answered
     COMPLAINED = "complained"  # a complaint came back
     UNSUBSCRIBED = "unsubscribed"  # the person left
+    RETURNED = "returned"  # the person wants mails again
     IMPORTED = "imported"  # a contact came in or changed by an import
     SUPPRESSED = "suppressed"  # a suppression was set
     CONSENTED = "consented"  # a consent was recorded
     ERASED = "erased"  # a contact was erased
+
+
+class LinkPurpose(StrEnum):
+    """What a signed link is for; a token for one purpose is worth nothing for another."""
+
+    LEAVE = "leave"  # the way out of a mail
+    PROBE = "probe"  # our own question whether the page can be reached
 
 
 class WorkerRole(StrEnum):

@@ -19,6 +19,7 @@ from nurture.cli import (
     dkim,
     going_live,
     doctor,
+    keys,
     log,
     news,
     opt_outs,
@@ -98,5 +99,6 @@ app.add_typer(segments.app, name="segments")
 app.add_typer(news.app, name="news")
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(dkim.app, name="dkim")
+app.add_typer(keys.app, name="keys")
 app.add_typer(sandbox.app, name="sandbox")
 app.add_typer(database.app, name="db")

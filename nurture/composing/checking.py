@@ -14,6 +14,7 @@ from nurture.composing.edition import EditionContent, prepare, prepare_edition
 from nurture.composing.message import Composer
 from nurture.composing.recipient import Recipient
 from nurture.composing.samples import SampleValues, sample_news, sample_readers
+from nurture.composing.shared import LeavePage
 from nurture.errors import ComposeError, Problem, RenderError
 from nurture.news.item import NewsItem, fits
 from nurture.vocabulary import CampaignKind, Category, Intent
@@ -69,7 +70,7 @@ def _examine_campaign(
         # whatever the day: an item that is right today must not break the mail tomorrow
         items = tuple(item for item in news if fits(item, query)) or sample_news(_DATE.date())
     try:
-        content = prepare_edition(workspace, name, news=items, occurrence=_DAY)
+        content = prepare_edition(workspace, name, news=items, occurrence=_DAY, leave=_page(workspace))
         composer = Composer(content)
     except ComposeError as error:
         found.problems += error.problems
@@ -95,13 +96,28 @@ def _examine_template(found: Examination, workspace: Workspace, name: str) -> No
     items = sample_news(_DATE.date())
     try:
         template = compile_template(workspace.root, name)
-        content = prepare(workspace, "sample", campaign, template, lines={}, news=items, day=_DAY, occurrence=_DAY)
+        content = prepare(
+            workspace,
+            "sample",
+            campaign,
+            template,
+            lines={},
+            news=items,
+            day=_DAY,
+            occurrence=_DAY,
+            leave=_page(workspace),
+        )
         content = replace(content, shared={**content.shared, "values": SampleValues()})
         composer = Composer(content)
     except ComposeError as error:
         found.problems += error.problems
         return
     _render(found, composer, [tuple(item.id for item in items), ()])
+
+
+def _page(workspace: Workspace) -> LeavePage | None:
+    url = workspace.settings.public_url
+    return None if url is None else LeavePage(url)
 
 
 def _render(found: Examination, composer: Composer, groups: list[tuple[str, ...]]) -> None:

@@ -17,7 +17,7 @@ from nurture.composing.environment import CompiledText, MailEnvironment
 from nurture.composing.images import MAX_IMAGES, ImageError, read_image
 from nurture.composing.marks import Marks, Origin, Place, Source
 from nurture.composing.names import unknown_names
-from nurture.composing.shared import shared_values
+from nurture.composing.shared import LeavePage, shared_values
 from nurture.composing.styles import inline_fragment
 from nurture.errors import ComposeError, Problem
 from nurture.news.item import NewsItem, NewsVariant
@@ -83,11 +83,17 @@ class EditionContent:
 
 
 def prepare_edition(
-    workspace: Workspace, campaign: str, *, news: Sequence[NewsItem], occurrence: str
+    workspace: Workspace,
+    campaign: str,
+    *,
+    news: Sequence[NewsItem],
+    occurrence: str,
+    leave: LeavePage | None = None,
 ) -> EditionContent:
     """Compile a campaign's template and words, and take in its news and images.
 
-    ``occurrence`` is the edition's key; a day in it is the edition's day. Raises
+    ``occurrence`` is the edition's key; a day in it is the edition's day. ``leave`` is
+    the page for those who want no more mail; without it they answer STOP. Raises
     `ComposeError` with every problem at its file and line, `NotFoundError` if
     there is no such campaign.
     """
@@ -95,7 +101,17 @@ def prepare_edition(
     template = compile_template(workspace.root, found.template, language=found.language)
     file = workspace.root / "campaigns" / f"{campaign}.yaml"
     day = match[0] if (match := _DATE.search(occurrence)) else None
-    return prepare(workspace, campaign, found, template, lines=_lines(file), news=news, day=day, occurrence=occurrence)
+    return prepare(
+        workspace,
+        campaign,
+        found,
+        template,
+        lines=_lines(file),
+        news=news,
+        day=day,
+        occurrence=occurrence,
+        leave=leave,
+    )
 
 
 def prepare(
@@ -108,12 +124,13 @@ def prepare(
     news: Sequence[NewsItem],
     day: str | None,
     occurrence: str,
+    leave: LeavePage | None = None,
 ) -> EditionContent:
     """Like `prepare_edition`, for a campaign and a template at hand.
 
     ``lines`` has the lines of the campaign's keys in its file, for messages.
     """
-    shared = shared_values(workspace.settings, name, campaign, day=day, occurrence=occurrence)
+    shared = shared_values(workspace.settings, name, campaign, day=day, occurrence=occurrence, leave=leave)
     css = _css(template, shared)
     texts = {"html": template.html, "text": template.text}
     texts |= _campaign_texts(name, campaign, lines, css)

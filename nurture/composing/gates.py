@@ -16,33 +16,28 @@ _MIN_WORDS = 5
 class Gates:
     """The checks of one edition; made once, asked for every mail.
 
-    ``clinic`` and ``unsubscribe`` are what the templates got. ``html_always``
-    and ``text_always`` are the constant texts that every mail has; what stands
-    there is not looked for again.
+    ``clinic`` is what the templates got. ``html_always`` and ``text_always`` are
+    the constant texts that every mail has; what stands there is not looked for again.
     """
 
-    def __init__(
-        self, clinic: Mapping[str, Any], unsubscribe: str, *, html_always: str = "", text_always: str = ""
-    ) -> None:
+    def __init__(self, clinic: Mapping[str, Any], *, html_always: str = "", text_always: str = "") -> None:
         address = clinic["address"]
         wanted = [(f"the postal address ({what})", str(address[what])) for what in ("street", "city", "postal_code")]
         wanted.append(("the phone number", str(clinic["phone"])))
-        self._unsubscribe = unsubscribe
-        self._link = str(escape(unsubscribe))
         self._in_text = [(name, value) for name, value in wanted if value not in text_always]
         escaped = [(name, str(escape(value))) for name, value in wanted]
         self._in_html = [(name, value, quoted_value(value)) for name, value in escaped if value not in html_always]
-        self._text_way_out = WAY_OUT in text_always or unsubscribe in text_always
-        self._html_way_out = WAY_OUT in html_always or self._link in html_always
+        self._text_way_out = WAY_OUT in text_always
+        self._html_way_out = WAY_OUT in html_always
 
-    def missing(self, text: str, encoded_html: str, decoded_html: Callable[[], str]) -> list[str]:
+    def missing(self, text: str, encoded_html: str, decoded_html: Callable[[], str], *, unsubscribe: str) -> list[str]:
         """In words, what a mail lacks; empty when it may leave.
 
         ``encoded_html`` is quoted-printable; ``decoded_html`` is asked only
-        where something cannot be found in it.
+        where something cannot be found in it. ``unsubscribe`` is the reader's link.
         """
         found = [f"{name} is not in the text part" for name, value in self._in_text if value not in text]
-        if not self._text_way_out and WAY_OUT not in text and self._unsubscribe not in text:
+        if not self._text_way_out and WAY_OUT not in text and unsubscribe not in text:
             found.append("the text part has no way out; write `reply STOP` or show {{ links.unsubscribe }}")
         html = ""
         for name, value, quoted in self._in_html:
@@ -51,8 +46,10 @@ class Gates:
             html = html or decoded_html()
             if value not in html:
                 found.append(f"{name} is not in the HTML part")
-        if not self._html_way_out and WAY_OUT not in encoded_html and self._link not in (html or decoded_html()):
-            found.append("the HTML part has no way out; link {{ links.unsubscribe }} or write `reply STOP`")
+        if not self._html_way_out and WAY_OUT not in encoded_html:
+            link = str(escape(unsubscribe))
+            if link not in encoded_html and link not in (html or decoded_html()):
+                found.append("the HTML part has no way out; link {{ links.unsubscribe }} or write `reply STOP`")
         if len(text.split(None, _MIN_WORDS)) < _MIN_WORDS:
             found.append("the text part is empty")
         return found

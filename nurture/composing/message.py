@@ -32,6 +32,7 @@ from nurture.composing.mime import (
 )
 from nurture.composing.recipient import Recipient, full_name
 from nurture.composing.text import tidy
+from nurture.composing.way_out import WayOut
 from nurture.errors import Problem, RenderError
 from nurture.vocabulary import Category
 
@@ -65,7 +66,10 @@ class Composer:
         self.content = content
         self._lock = Lock()
         shared = content.shared
-        self._base = {name: value for name, value in shared.items() if name != "staff"}
+        self._way_out = WayOut(shared)
+        self._base = {name: value for name, value in shared.items() if name not in ("staff", "leave_page")}
+        if self._way_out.differs:
+            del self._base["links"]
         self._html, self._encoded, html_always = _html_template(content.texts["html"], self._base)
         self._plain, always = {}, {}
         for name in ("text", "subject", "preheader", "body_html", "body_text"):
@@ -73,9 +77,7 @@ class Composer:
                 environment = MailEnvironment(html=name == "body_html")
                 self._plain[name], always[name] = _bound(content.texts[name], environment, self._base)
         self._file = content.texts["html"].file
-        self._gates = Gates(
-            shared["clinic"], shared["links"]["unsubscribe"], html_always=html_always, text_always=always["text"]
-        )
+        self._gates = Gates(shared["clinic"], html_always=html_always, text_always=always["text"])
         self._images = {
             word: image_part(word, image.kind, base64.b64decode(image.data), image.name)
             for word, image in content.images.items()
@@ -87,7 +89,7 @@ class Composer:
             self._always.append(logo)
         self._news = lru_cache(maxsize=1024)(self._make_news)
         self._base["preheader"] = ""
-        self._head = _EditionHead(shared)
+        self._head = _EditionHead(shared, self._way_out)
 
     @property
     def encodes_pieces(self) -> bool:
@@ -108,7 +110,8 @@ class Composer:
 
     def _compose(self, recipient: Recipient) -> ComposedMessage:
         html_news, text_news = self._news(recipient.variant, recipient.news_ids)
-        context = {**self._base, **recipient.values}
+        unsubscribe = self._way_out.link(recipient.leave_token)
+        context = {**self._base, **recipient.values, "links": {"unsubscribe": unsubscribe}}
         context["organization"] = self._organization(context.get("organization") or {})
         context["news"] = text_news
         for name in ("subject", "preheader"):
@@ -128,7 +131,7 @@ class Composer:
         def decoded() -> str:
             return decode_quoted_printable(html.encode("ascii"))
 
-        if missing := self._gates.missing(text, html, decoded):
+        if missing := self._gates.missing(text, html, decoded, unsubscribe=unsubscribe):
             raise RenderError([Problem(self._file, 0, 0, problem) for problem in missing])
         images = self._images_in(html, html_news, decoded)
         head = self._head.fields(recipient, context)
@@ -178,22 +181,25 @@ class Composer:
 class _EditionHead:
     """The header fields; those that all mails share are made once."""
 
-    def __init__(self, shared: Mapping[str, Any]) -> None:
+    def __init__(self, shared: Mapping[str, Any], way_out: WayOut) -> None:
+        self._way_out = way_out
         sender, campaign = shared["sender"], shared["campaign"]
         address, reply_to = sender["address"], sender["reply_to"]
         self._domain = address.rpartition("@")[2]
         self._from = headers.header("From", headers.encode_mailbox(sender["name"], address, used=6))
         day = str(shared["edition"].get("key", "")).translate(str.maketrans("", "", ": "))
         feedback = ":".join((day or "edition", campaign["name"], campaign["kind"], "nurture"))
-        shared_fields = [("Reply-To", f"<{reply_to}>")] if reply_to != address else []
-        shared_fields += [
-            ("List-Id", headers.list_id(campaign["topic"], address)),
-            ("List-Unsubscribe", f"<{shared['links']['unsubscribe']}>"),
+        lists = [("Reply-To", f"<{reply_to}>")] if reply_to != address else []
+        lists.append(("List-Id", headers.list_id(campaign["topic"], address)))
+        rest = [
             ("Feedback-ID", headers.one_word(feedback)),
             ("Content-Language", campaign["language"]),
             ("MIME-Version", "1.0"),
         ]
-        self._shared = "".join(headers.header(name, headers.folded(name, value)) for name, value in shared_fields)
+        self._lists, self._rest = (
+            "".join(headers.header(name, headers.folded(name, value)) for name, value in fields)
+            for fields in (lists, rest)
+        )
 
     def fields(self, recipient: Recipient, context: Mapping[str, Any]) -> bytes:
         """All fields but Content-Type, each with its line end."""
@@ -211,7 +217,9 @@ class _EditionHead:
                 headers.header("To", headers.encode_mailbox(name, recipient.address, used=4)),
                 headers.header("Subject", headers.encode_text(context["subject"], used=9)),
                 headers.header("Message-ID", headers.folded("Message-ID", f"<{message_id}>")),
-                self._shared,
+                self._lists,
+                self._way_out.fields(recipient.leave_token),
+                self._rest,
             )
         ).encode("utf-8")
 

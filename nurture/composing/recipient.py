@@ -33,6 +33,7 @@ _TITLES = frozenset(
     ]
 )
 _MAX_GREETING = 60
+INERT_TOKEN = "preview"  # in the links of mails that go to nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class Recipient:
     """One reader of one edition, with all that is needed to compose the same bytes again.
 
     ``message_id`` is under the From domain, with or without angle brackets;
-    ``date`` is aware; ``values`` comes from `recipient_values`.
+    ``date`` is aware; ``values`` comes from `recipient_values`. ``leave_token``
+    ends the links by which the reader leaves (`link_tokens`).
     """
 
     delivery_id: int
@@ -50,6 +52,7 @@ class Recipient:
     variant: Category
     values: Mapping[str, Any]
     news_ids: tuple[str, ...] = ()
+    leave_token: str = INERT_TOKEN
 
 
 def recipient_values(person: object) -> dict[str, Any]:

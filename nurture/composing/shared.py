@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
@@ -12,12 +13,24 @@ from nurture.workspace.hours import DAYS, OpeningHours, clock
 from nurture.workspace.settings import Clinic, Person, Settings
 
 
+@dataclass(frozen=True, slots=True)
+class LeavePage:
+    """The page on which readers leave: its address without a last slash, and the id of the key that signs its links.
+
+    Without a key its links are inert, as in previews.
+    """
+
+    url: str
+    key: str = ""
+
+
 def shared_values(
-    settings: Settings, name: str, campaign: Campaign, *, day: str | None, occurrence: str
+    settings: Settings, name: str, campaign: Campaign, *, day: str | None, occurrence: str, leave: LeavePage | None
 ) -> dict[str, Any]:
     """``clinic``, ``brand``, ``sender``, ``signer``, ``values``, ``campaign``, ``edition``, ``links``, ``staff``.
 
     JSON values only; what is empty is absent, so that ``default`` applies. ``brand.logo`` is not set here.
+    ``leave_page``, which no template sees, is there where mails have a page on which their readers leave.
     """
     sender = settings.senders[campaign.sender or settings.default_sender]
     reply_to = sender.reply_to or sender.address
@@ -44,6 +57,8 @@ def shared_values(
         "links": {"unsubscribe": mailto(reply_to, subject="STOP")},
         "staff": {key: _person(person) for key, person in settings.staff.items()},
     }
+    if leave is not None:
+        shared["leave_page"] = asdict(leave)
     if sender.signer and sender.signer in settings.staff:
         shared["signer"] = _person(settings.staff[sender.signer])
     return shared

@@ -6,18 +6,22 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from nurture.composing.dkim import Signer
 from nurture.composing.edition import EditionContent
 from nurture.composing.headers import new_message_id
+from nurture.composing.link_keys import read_link_keys
+from nurture.composing.link_tokens import LinkKey, make_token
 from nurture.composing.message import Composer
-from nurture.composing.recipient import Recipient, recipient_values
+from nurture.composing.recipient import INERT_TOKEN, Recipient, recipient_values
 from nurture.errors import ComposeError, Problem
 from nurture.store import editions
 from nurture.store.attempts import ClaimedDelivery
 from nurture.store.contacts import PersonRow
 from nurture.store.engine import Connection
+from nurture.vocabulary import LinkPurpose
 
 EDITIONS_AT_HAND = 16  # composers kept; each holds its edition's images (at most 1 MB)
 
@@ -35,10 +39,11 @@ class OutgoingMessage:
 
 
 class EditionComposers:
-    """The composers of the editions that are being sent."""
+    """The composers of the editions that are being sent. ``data`` is the folder with the keys of links."""
 
-    def __init__(self) -> None:
-        self._composers: OrderedDict[int, Composer] = OrderedDict()
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self._composers: OrderedDict[int, tuple[Composer, LinkKey | None]] = OrderedDict()
 
     def missing(self, edition_id: int) -> bool:
         """Whether `load` must come before `compose`."""
@@ -54,7 +59,8 @@ class EditionComposers:
         content = editions.content_of(connection, edition_id)
         if not content:
             raise ComposeError([Problem("edition", 0, 0, "it has no content to send")])
-        self._composers[edition_id] = Composer(EditionContent.from_json(content))
+        found = EditionContent.from_json(content)
+        self._composers[edition_id] = Composer(found), leave_key(found, self._data)
         while len(self._composers) > EDITIONS_AT_HAND:
             self._composers.popitem(last=False)
 
@@ -63,7 +69,7 @@ class EditionComposers:
 
         Raises `RenderError` if it cannot be composed for this person.
         """
-        composer = self._composers[claimed.edition_id]
+        composer, key = self._composers[claimed.edition_id]
         self._composers.move_to_end(claimed.edition_id)
         sender = composer.content.shared["sender"]["address"]
         message_id = claimed.message_id or new_message_id(sender)
@@ -78,7 +84,25 @@ class EditionComposers:
                 variant=claimed.variant,
                 values=values,
                 news_ids=claimed.news_ids,
+                leave_token=leave_token(key, claimed.id, claimed.recipient_key),
             )
         )
         raw = signer.sign(message.raw, at=date) + message.raw
         return OutgoingMessage(message_id, date, message.envelope_from, message.envelope_to, raw, values)
+
+
+def leave_key(content: EditionContent, data: Path) -> LinkKey | None:
+    """The key that signs the links of an edition by which its readers leave; None without such links.
+
+    The edition keeps the key's id, so each try of a mail has the same bytes. Raises `SecretError`.
+    """
+    page = content.shared.get("leave_page")
+    if page is None:
+        return None
+    ring = read_link_keys(data)
+    return ring.find(page["key"]) or ring.newest
+
+
+def leave_token(key: LinkKey | None, delivery_id: int, recipient_key: str) -> str:
+    """The token of one delivery's links; the inert one without a key."""
+    return INERT_TOKEN if key is None else make_token(key, LinkPurpose.LEAVE, delivery_id, recipient_key)

@@ -98,7 +98,7 @@ class Worker:
         self._upkeep = Upkeep(store, self._ledger, self.owner, clock)
         self._replay = Replay(self._ledger, self._journal, self.owner)
         self._watermark = Watermark(store, clock)
-        self._composers = EditionComposers()
+        self._composers = EditionComposers(workspace_of().root / "data")
         self._lockstep: dict[str, datetime] = {}
         self._dry: dict[str, tuple[Dry, datetime]] = {}  # and when that was noticed
         self._traffic: dict[str, Traffic] = {}

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nurture.clock import Clock, SystemClock
 from nurture.news.item import NewsItem
 from nurture.planning.occurrences import Occurrence
+from nurture.service.link_keys import link_keys
 from nurture.store import Store, create_store, meta, open_store
 from nurture.vocabulary import Mode
 from nurture.workspace.secrets import SecretReference
 from nurture.workspace.settings import Settings
 from nurture.workspace.source import WorkspaceSource
 from nurture.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from nurture.composing.shared import LeavePage
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,11 @@ class House:
         """Where previews are written."""
         return self.root / "data" / "previews"
 
+    @property
+    def data(self) -> Path:
+        """Where keys and, by default, the database are."""
+        return self.root / "data"
+
     def mode(self) -> Mode:
         """Where mail goes: to the sandbox, or out."""
         with self.store.read() as connection:
@@ -51,7 +61,24 @@ class House:
         """The content of one edition as it is now; editions keep it (DESIGN 4)."""
         from nurture.composing.edition import prepare_edition
 
-        return prepare_edition(self.workspace, campaign, news=news, occurrence=occurrence.nominal).to_json()
+        leave = leave_page(self.workspace.settings, self.mode())
+        if leave is not None:
+            keys = link_keys(self.store, self.data, now=self.clock.now())
+            leave = replace(leave, key=keys.newest.id)
+        content = prepare_edition(self.workspace, campaign, news=news, occurrence=occurrence.nominal, leave=leave)
+        return content.to_json()
+
+
+def leave_page(settings: Settings, mode: Mode) -> LeavePage | None:
+    """The page on which readers leave, with inert links; None without a ``public_url``.
+
+    The links of the sandbox's mails lead to the page on this machine, so that they can be tried.
+    """
+    from nurture.composing.shared import LeavePage
+
+    if settings.public_url is None:
+        return None
+    return LeavePage(settings.public_url if mode is Mode.LIVE else settings.web.local_url)
 
 
 def database_url(settings: Settings, root: Path) -> str:

@@ -15,7 +15,7 @@ from nurture.news.catalogue import all_news
 from nurture.news.item import NewsItem
 from nurture.planning.occurrences import NOMINAL_FORMAT
 from nurture.planning.selection import Selection, items_for
-from nurture.service.house import House
+from nurture.service.house import House, leave_page
 from nurture.store import Connection, meta
 from nurture.store.contacts import PersonRow, people_by_address, people_by_id
 from nurture.store.plan_pages import PlannedDelivery
@@ -50,7 +50,13 @@ def preview(house: House, campaign: str, *, address: str | None = None) -> Previ
         person, planned = _reader(connection, selection, address, campaign)
     if found.content.news is not None and not items:
         raise InputError(f"{campaign} has no news to carry now; `nurture news` shows what there is")
-    content = prepare_edition(workspace, campaign, news=items, occurrence=now.astimezone(zone).strftime(NOMINAL_FORMAT))
+    content = prepare_edition(
+        workspace,
+        campaign,
+        news=items,
+        occurrence=now.astimezone(zone).strftime(NOMINAL_FORMAT),
+        leave=leave_page(workspace.settings, mode),
+    )
     composer = Composer(content)
     message = composer.compose(
         Recipient(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from nurture.composing.dkim import Signer
 from nurture.composing.edition import EditionContent
 from nurture.composing.message import ComposedMessage, Composer
-from nurture.composing.recipient import Recipient
+from nurture.composing.recipient import INERT_TOKEN, Recipient
+from nurture.delivery.messages import leave_key, leave_token
 from nurture.errors import SecretError
 from nurture.service.house import House
 from nurture.store import editions
@@ -23,7 +24,8 @@ def as_sent(house: House, history: DeliveryHistory) -> ComposedMessage | None:
 
     The edition keeps its content and the delivery its values, Message-ID and
     Date, so nothing that changed since can change the result, but the sender's
-    DKIM keys: it is signed with today's, or not at all where they are gone.
+    DKIM keys: it is signed with today's, or not at all where they are gone. Where the
+    key of its links is gone, they are inert.
     """
     row = history.delivery
     if row.message_id is None or history.message_date is None or history.values is None or row.address is None:
@@ -33,6 +35,7 @@ def as_sent(house: House, history: DeliveryHistory) -> ComposedMessage | None:
         sender = editions.sender_of(connection, row.edition_id)
     if not content:
         return None
+    edition = EditionContent.from_json(content)
     recipient = Recipient(
         delivery_id=row.id,
         message_id=row.message_id,
@@ -41,9 +44,18 @@ def as_sent(house: House, history: DeliveryHistory) -> ComposedMessage | None:
         variant=row.variant,
         values=history.values,
         news_ids=history.news_ids,
+        leave_token=_leave_token(house, edition, history),
     )
-    message = Composer(EditionContent.from_json(content)).compose(recipient)
+    message = Composer(edition).compose(recipient)
     return replace(message, raw=_signature(house, sender, message.raw, history.message_date) + message.raw)
+
+
+def _leave_token(house: House, edition: EditionContent, history: DeliveryHistory) -> str:
+    try:
+        key = leave_key(edition, house.data)
+    except SecretError:
+        return INERT_TOKEN
+    return leave_token(key, history.delivery.id, history.recipient_key)
 
 
 def _signature(house: House, sender: str, raw: bytes, at: datetime) -> bytes:

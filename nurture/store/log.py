@@ -88,6 +88,7 @@ class DeliveryHistory:
     """One delivery with all that happened to it, oldest first."""
 
     delivery: DeliveryRow
+    recipient_key: str
     message_date: datetime | None
     values: Mapping[str, Any] | None
     news_ids: tuple[str, ...]
@@ -141,6 +142,7 @@ def history(connection: Connection, delivery_id: int) -> DeliveryHistory | None:
     list_id = row["news_list_id"]
     return DeliveryHistory(
         delivery=_delivery(row, attempts[-1] if attempts else None),
+        recipient_key=row["recipient_key"],
         message_date=row["message_date"],
         values=row["values"],
         news_ids=news.lists(connection, [list_id]).get(list_id, ()),

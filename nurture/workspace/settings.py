@@ -10,6 +10,7 @@ import re
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -64,6 +65,20 @@ def _selector(text: str) -> str:
     return text
 
 
+def _public_url(text: str) -> str:
+    parts = urlsplit(text.rstrip("/"))
+    host = parts.hostname or ""
+    local = host in LOOPBACK
+    if parts.scheme not in ("http", "https") or not host or not _URL.fullmatch(text):
+        raise ValueError("write an address such as `https://mail.clinic.example`")
+    if parts.scheme == "http" and not local:
+        raise ValueError("must begin with https://, or one-click unsubscribing does not work (RFC 8058 3.1)")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("must be a plain address: no user name, no `?`, no `#`")
+    _ = parts.port  # a number, or ValueError
+    return parts.geturl()
+
+
 def _as_list(value: object) -> object:
     return [value] if isinstance(value, dict) else value
 
@@ -86,6 +101,8 @@ def _kind(title: str, **more: object) -> WithJsonSchema:
 _SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _COLOUR = r"^#[0-9a-fA-F]{6}$"
 _COUNTRY = r"^[A-Z]{2}$"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_URL = re.compile(r"[A-Za-z][\x21-\x7e]{1,199}")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
 Line = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_one_line)]
 Zone = Annotated[str, AfterValidator(_zone), _kind("time zone", examples=["America/New_York"])]
@@ -107,6 +124,9 @@ Hours = Annotated[
             "examples": [{"mon-fri": "08:00-18:00"}],
         }
     ),
+]
+PublicUrl = Annotated[
+    str, AfterValidator(_public_url), _kind("public address", examples=["https://mail.clinic.example"])
 ]
 Secret = Annotated[
     SecretReference, BeforeValidator(SecretReference.parse), _kind("secret", examples=["env:SMTP_PASSWORD"])
@@ -337,6 +357,19 @@ class Feed(Model):
     tags: tuple[Slug, ...] = Field((), description="Tags that every entry gets.")
 
 
+class Web(Model):
+    """Where `nurture run` serves the pages that readers open; a reverse proxy leads `public_url` there."""
+
+    host: Line = Field("127.0.0.1", description="Address of this machine to listen on.")
+    port: int = Field(8058, ge=1, le=65535, description="Port to listen on.")
+
+    @property
+    def local_url(self) -> str:
+        """The pages' address for a browser on this machine."""
+        host = "127.0.0.1" if self.host == "0.0.0.0" else self.host  # noqa: S104 - compared, not listened on
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
 class Imports(Model):
     """What imports may bring in."""
 
@@ -363,6 +396,12 @@ class Settings(Model):
     senders: Annotated[dict[Slug, Sender], Field(min_length=1)] = Field(
         description="From identities; the first is the default."
     )
+    public_url: PublicUrl | None = Field(
+        None,
+        description="The address at which readers reach the pages of `nurture run`, through your web server. With it "
+        "mails carry a one-click way out; without it a `mailto:` and the words `reply STOP`.",
+    )
+    web: Web = Field(default_factory=Web, description="Where the pages are served; only with `public_url`.")
     providers: dict[Slug, Provider] = Field(
         default_factory=dict, description="Limits for mailbox providers, by a short name."
     )

@@ -11,13 +11,12 @@ from nurture.workspace.document import Document
 from nurture.workspace.hours import EVENING, MORNING, OpeningHours
 from nurture.workspace.paths import confined_path
 from nurture.workspace.providers import KNOWN
-from nurture.workspace.settings import Feed, Sender, Settings, TlsMode
+from nurture.workspace.settings import LOOPBACK, Feed, Sender, Settings, TlsMode
 from nurture.workspace.suggestions import did_you_mean
 
 LOGO_ENDINGS = (".png", ".jpg", ".jpeg", ".gif")
 # What countries register names under, as in `clinic.co.uk`.
 _REGISTRIES = frozenset({"ac", "co", "com", "edu", "go", "gob", "gov", "ltd", "me", "ne", "net", "nhs", "or", "org"})
-_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def check_settings(root: Path, settings: Settings, document: Document) -> Iterator[Problem]:
@@ -63,7 +62,7 @@ def _sender(name: str, sender: Sender, settings: Settings, document: Document) -
     smtp = sender.smtp
     if smtp is None:
         return
-    if smtp.tls is TlsMode.NONE and smtp.host.lower() not in _LOCAL_HOSTS:
+    if smtp.tls is TlsMode.NONE and smtp.host.lower() not in LOOPBACK:
         yield document.problem((*place, "smtp", "tls"), "`none` is only for a server on this machine; use `starttls`")
     if (smtp.username is None) != (smtp.password is None):
         yield document.problem((*place, "smtp"), "`username` and `password` belong together", at_key=True)
