@@ -19,6 +19,7 @@
     ├── FeedError                a feed cannot be fetched or read
     ├── SecretError              a secret reference cannot be resolved or is not safe
     ├── SenderError              the mail server cannot be used
+    ├── WebError                 the readers' pages cannot be served
     └── SandboxError             the sandbox cannot start
 
 Rules: messages say what happened, where, and what to do. Foreign errors are
@@ -138,6 +139,10 @@ class SecretError(NurtureError):
 
 class SenderError(NurtureError):
     """The mail server cannot be used."""
+
+
+class WebError(NurtureError):
+    """The readers' pages cannot be served."""
 
 
 class SandboxError(NurtureError):

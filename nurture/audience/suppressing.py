@@ -10,11 +10,13 @@ from nurture.address import Address, AddressError, address_hash, clean_text, par
 from nurture.audience.address_key import load_address_key
 from nurture.errors import InputError, NotFoundError
 from nurture.store import Connection, Store
+from nurture.store.consents import consents_of
 from nurture.store.contact_changes import record_contact_events
 from nurture.store.contacts import people_by_address
 from nurture.store.organizations import name_key, organizations_by_name
-from nurture.store.suppressions import active_suppression, lift, suppress
-from nurture.vocabulary import EventKind, SuppressionReason, SuppressionScope
+from nurture.store.suppressions import SuppressionRow, active_suppression, lift, suppress
+from nurture.vocabulary import ConsentKind, EventKind, SuppressionReason, SuppressionScope
+from nurture.workspace.settings import Settings
 from nurture.workspace.workspace import Workspace
 
 _MAX_REASON: Final = 500
@@ -68,7 +70,9 @@ def lift_by_hand(
 ) -> SuppressionReason:
     """End a suppression; ``because`` is kept. Gives back why it was set.
 
-    Raises `InputError` without a reason, `NotFoundError` if nothing is suppressed.
+    Who left comes back only by themselves, or by a written consent of a later day; who
+    complained only by themselves. Raises `InputError` for that and without a reason,
+    `NotFoundError` if nothing is suppressed.
     """
     words = clean_text(because)[:_MAX_REASON]
     if not words:
@@ -79,8 +83,33 @@ def lift_by_hand(
         found = active_suppression(connection, target.scope, target.key)
         if found is None:
             raise NotFoundError(f"{target.shown} is not suppressed")
+        if target.scope is SuppressionScope.ADDRESS and not found.rehearsed:
+            _refuse_own_choice(connection, workspace.settings, found, target.shown, now)
         lift(connection, target.scope, target.key, because=words, now=now)
         return found.reason
+
+
+def _refuse_own_choice(
+    connection: Connection, settings: Settings, found: SuppressionRow, address: str, now: datetime
+) -> None:
+    """What a person decided is not the staff's to undo (15 USC 7704 (a)(4), CASL 11)."""
+    if found.reason is SuppressionReason.COMPLAINED:
+        raise InputError(
+            f"{address} complained about our mail; only the person can come back, by the link in one of our mails"
+        )
+    if found.reason is not SuppressionReason.UNSUBSCRIBED:
+        return
+    left, today = settings.today(found.created_at), settings.today(now)
+    people = list(people_by_address(connection, [address.casefold()]))
+    consents = [consent for each in consents_of(connection, people).values() for consent in each]
+    if not any(
+        consent.kind is ConsentKind.WRITTEN and consent.obtained_on > left and consent.holds(today)
+        for consent in consents
+    ):
+        raise InputError(
+            f"{address} left on {left}; the person comes back by the link in one of our mails, or by a written consent "
+            "of a later day: record it first (nurture contacts edit ADDRESS --consent written --source ... --on DAY)"
+        )
 
 
 def _target(

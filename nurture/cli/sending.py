@@ -180,19 +180,26 @@ def run(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Plan and deliver until stopped; in the sandbox also serve its inbox.
+    """Plan and deliver until stopped; in the sandbox also serve its inbox, with `public_url` the readers' pages.
 
     With `--json` the inbox's address and each message of the loop is one line of JSON.
     Exit code 1 if one of the further workers died on the way (it was started again).
     """
     from nurture.delivery.event_loop import run_async
     from nurture.service.loop import run_loop
+    from nurture.service.pages import pages_served
     from nurture.vocabulary import Mode
 
     _print_loop_messages(verbose=verbose, as_json=as_json)
     options = [*(["--verbose"] if verbose else []), *(["--json"] if as_json else [])]
-    with house() as clinic:
+    with house() as clinic, pages_served(clinic) as pages:
         server = None
+        if pages:
+            where = clinic.workspace.settings.web.local_url
+            if as_json:
+                print_json_line({"pages": where})
+            else:
+                say(f"Readers' pages: {where}")
         if inbox and clinic.mode() is Mode.SANDBOX:
             from nurture.sandbox.inbox import serve_inbox
 

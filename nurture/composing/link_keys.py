@@ -63,7 +63,10 @@ def add_link_key(data: Path, *, now: datetime) -> LinkKey:
     """
     path = link_key_file(data)
     taken = {key.id for key in read_link_keys(data).keys} if path.exists() else frozenset[str]()
-    key = LinkKey(next(id for id in iter(lambda: secrets.token_hex(2), "") if id not in taken), secrets.token_bytes(32))
+    key_id = secrets.token_hex(2)
+    while key_id in taken:
+        key_id = secrets.token_hex(2)
+    key = LinkKey(key_id, secrets.token_bytes(32))
     # begins with a line end: what a power cut left of an earlier line stays a line of its own
     line = f"\n{key.id} {key.secret.hex()} {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}\n"
     try:

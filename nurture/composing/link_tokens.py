@@ -80,6 +80,6 @@ def is_genuine(token: LinkToken, ring: KeyRing, purpose: LinkPurpose, recipient:
 
 def _mac(key: LinkKey, purpose: LinkPurpose, number: bytes, recipient: str) -> bytes:
     # the parts before `recipient` cannot hold a zero byte or have a fixed length: no two inputs are the same text
-    return hmac.digest(key.secret, b"nurture link\0%b\0%b%b" % (purpose.encode(), number, recipient.encode()), "sha256")[
-        :_MAC
-    ]
+    return hmac.digest(
+        key.secret, b"nurture link\0%b\0%b%b" % (purpose.encode(), number, recipient.encode()), "sha256"
+    )[:_MAC]

@@ -97,7 +97,9 @@ class Selection:
         archived: bool = False,
     ) -> list[Reader]:
         """Those people as they are now; with ``plan_began``, until the end of this write transaction of the plan."""
-        return readers_of(connection, ids, on=self.today, plan_began=plan_began, archived=archived)
+        return readers_of(
+            connection, ids, on=self.today, topic=self.campaign.topic, plan_began=plan_began, archived=archived
+        )
 
     def facts(self, connection: Connection, readers: Sequence[Reader], *, edition_id: int | None) -> Facts:
         """What the database knows about a page of readers."""

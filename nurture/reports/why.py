@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -39,6 +39,7 @@ _AFTERWARDS = (
     EventKind.REPLIED,
     EventKind.COMPLAINED,
     EventKind.UNSUBSCRIBED,
+    EventKind.RETURNED,
 )
 
 
@@ -196,7 +197,7 @@ class _Question:
         words = "the campaign's rule means this contact" if meant else "the campaign's rule does not mean this contact"
         yield Check("rule", meant, words)
         suppressions = suppressions_of(self.connection, [person]).get(person.id, ())
-        yield _suppressed(suppressions, self.zone)
+        yield _suppressed([row for row in suppressions if row.topic in (None, file.topic)], self.zone)
         planned = self._planned_now(person, file)
         consents = consents_of(self.connection, [person.id]).get(person.id, ())
         held = sum({CONSENT_BITS[row.kind] for row in consents if row.holds(self.today)})
@@ -225,11 +226,11 @@ def _archived(person: PersonRow, zone: ZoneInfo) -> Check:
     return Check("contact", True, f"the contact is there since {local(person.created_at, zone)}{source}")
 
 
-def _suppressed(rows: tuple[SuppressionRow, ...], zone: ZoneInfo) -> Check:
+def _suppressed(rows: Sequence[SuppressionRow], zone: ZoneInfo) -> Check:
     if not rows:
         return Check("suppression", True, "neither the address nor its domain nor the organization is suppressed")
     words = [
-        f"the {row.scope} is suppressed since {local(row.created_at, zone)}: "
+        f"the {f'topic {row.topic}' if row.topic else row.scope} is suppressed since {local(row.created_at, zone)}: "
         f"{row.reason.replace('_', ' ')} ({row.source})"
         for row in rows
     ]

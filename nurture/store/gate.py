@@ -61,7 +61,13 @@ def _address_unchanged() -> sa.ColumnElement[bool]:
 
 def _suppressed() -> sa.ColumnElement[bool]:
     organization = sa.select(contact.c.organization_id).where(contact.c.id == delivery.c.contact_id)
-    return suppressed(delivery.c.recipient_key, delivery.c.domain, organization.correlate(delivery).scalar_subquery())
+    topic = sa.select(edition.c.topic).where(edition.c.id == delivery.c.edition_id)
+    return suppressed(
+        delivery.c.recipient_key,
+        delivery.c.domain,
+        organization.correlate(delivery).scalar_subquery(),
+        topic=topic.correlate(delivery).scalar_subquery(),
+    )
 
 
 def _consented(today: date) -> sa.ColumnElement[bool]:

@@ -10,6 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from nurture.store import suppressions
 from nurture.store.schema import meta
 from nurture.vocabulary import Mode, SuppressionReason
 
@@ -38,9 +39,13 @@ def in_mode(mode: Mode | sa.BindParameter[str]) -> sa.ColumnElement[bool]:
 
 
 def set_mode(connection: Connection, mode: Mode, now: datetime) -> None:
-    """Change where mail goes; ``now`` is kept as the start of the live time."""
+    """Change where mail goes; ``now`` is kept as the start of the live time.
+
+    Who left by a mail of the sandbox, which only the clinic can have seen, is there again.
+    """
     put(connection, "mode", mode)
     if mode is Mode.LIVE:
+        suppressions.lift_rehearsed(connection, because="the clinic went live", now=now)
         put(connection, "live_since", now.isoformat())
 
 

@@ -54,18 +54,19 @@ def readers_of(
     ids: Sequence[int],
     *,
     on: date,
+    topic: str,
     plan_began: datetime | None = None,
     archived: bool = False,
 ) -> list[Reader]:
     """These people, by ascending id, as they are now; erased ones are left out, archived ones without ``archived``.
 
-    ``on`` is the day on which consents must hold. With ``plan_began``, in the
-    plan's write transactions, they stay so until the end of this one; on
+    ``on`` is the day on which consents must hold, ``topic`` the mail's, which
+    some have left. With ``plan_began``, in the plan's write transactions, they stay so until the end of this one; on
     PostgreSQL an erasure waits, and then finds the rows that were written
     meanwhile. A few thousand ids at most.
     """
     question = _question(connection.dialect.name, archived=archived, held=plan_began is not None)
-    asked = {"ids": ids, "day": on, "began": plan_began or datetime.min.replace(tzinfo=UTC)}
+    asked = {"ids": ids, "day": on, "topic": topic, "began": plan_began or datetime.min.replace(tzinfo=UTC)}
     return list(map(Reader._make, connection.execute(question, asked)))
 
 
@@ -106,7 +107,12 @@ def _question(dialect: str, *, archived: bool, held: bool) -> sa.Select[Any]:
             organization.c.time_zone,
             categories,
             consent_bits(contact.c.id, on=sa.bindparam("day", type_=sa.Date())),
-            suppressed(contact.c.address_hash, contact.c.domain, contact.c.organization_id),
+            suppressed(
+                contact.c.address_hash,
+                contact.c.domain,
+                contact.c.organization_id,
+                topic=sa.bindparam("topic", type_=sa.Text()),
+            ),
         )
         .join_from(contact, organization, contact.c.organization_id == organization.c.id, isouter=True)
         .where(

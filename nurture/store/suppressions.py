@@ -1,7 +1,8 @@
 """Suppressions: addresses, domains and organizations that must not be mailed.
 
 Addresses are keyed by their hash, so that one survives the erasure of its
-contact. Only rows without ``lifted_at`` suppress; lifted ones are history.
+contact; an address that left one topic by the hash and the topic. Only rows
+without ``lifted_at`` suppress; lifted ones are history.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from nurture.store.inserting import insert
 from nurture.store.schema import suppression
 from nurture.vocabulary import SuppressionReason, SuppressionScope
 
+# What somebody did with a mail of the sandbox; it ends when the clinic goes live.
+REHEARSED = "sandbox: "
+
 
 @dataclass(frozen=True, slots=True)
 class SuppressionRow:
@@ -33,6 +37,16 @@ class SuppressionRow:
     created_at: datetime
     lifted_at: datetime | None
     lifted_because: str | None
+
+    @property
+    def topic(self) -> str | None:
+        """The topic that the address left; None where it is suppressed for all mail."""
+        return self.key.partition("/")[2] if self.scope is SuppressionScope.TOPIC else None
+
+    @property
+    def rehearsed(self) -> bool:
+        """Whether it comes from a mail of the sandbox."""
+        return self.source.startswith(REHEARSED)
 
 
 class Reachable(Protocol):
@@ -59,14 +73,21 @@ class Reachable(Protocol):
         ...
 
 
+def topic_key(address_hash: str, topic: str) -> str:
+    """The key of an address that left one topic."""
+    return f"{address_hash}/{topic}"
+
+
 def suppressed(
     address_hash: sa.ColumnElement[str],
     domain: sa.ColumnElement[str],
     organization_id: sa.ColumnElement[int],
+    *,
+    topic: sa.ColumnElement[str],
 ) -> sa.ColumnElement[bool]:
-    """For WHERE: an active suppression covers this address, domain or organization.
+    """For WHERE: an active suppression covers this address (also for one topic only), domain or organization.
 
-    Three look-ups in the unique index of the active ones; never NULL.
+    Four look-ups in the unique index of the active ones; never NULL.
     """
     table = suppression.alias()
 
@@ -76,16 +97,18 @@ def suppressed(
 
     return sa.or_(
         active(SuppressionScope.ADDRESS, address_hash),
+        active(SuppressionScope.TOPIC, address_hash + "/" + topic),
         active(SuppressionScope.DOMAIN, domain),
         active(SuppressionScope.ORGANIZATION, sa.cast(organization_id, sa.Text)),
     )
 
 
 def suppressions_of(connection: Connection, people: Iterable[Reachable]) -> dict[int, tuple[SuppressionRow, ...]]:
-    """The active suppressions that cover each contact; who has none is left out.
+    """The active suppressions that cover each contact, those for one topic too; who has none is left out.
 
-    At most a few thousand people at once.
+    At most a few hundred people at once.
     """
+    people = tuple(people)
     wanted: dict[tuple[str, str], list[int]] = {}
     for person in people:
         wanted.setdefault((SuppressionScope.ADDRESS, person.address_hash), []).append(person.id)
@@ -94,6 +117,9 @@ def suppressions_of(connection: Connection, people: Iterable[Reachable]) -> dict
         if person.organization_id is not None:
             wanted.setdefault((SuppressionScope.ORGANIZATION, str(person.organization_id)), []).append(person.id)
     found: dict[int, list[SuppressionRow]] = {}
+    for person in people:
+        if rows := topics_left(connection, person.address_hash):
+            found[person.id] = list(rows)
     for scope in SuppressionScope:
         keys = [key for wanted_scope, key in wanted if wanted_scope == scope]
         if not keys:
@@ -105,6 +131,16 @@ def suppressions_of(connection: Connection, people: Iterable[Reachable]) -> dict
             for contact_id in wanted[(scope, row["key"])]:
                 found.setdefault(contact_id, []).append(_row(row))
     return {contact_id: tuple(rows) for contact_id, rows in found.items()}
+
+
+def topics_left(connection: Connection, address_hash: str) -> tuple[SuppressionRow, ...]:
+    """The active suppressions of an address for single topics, in the order of the topics."""
+    query = sa.select(suppression).where(
+        suppression.c.scope == SuppressionScope.TOPIC.value,
+        suppression.c.key.startswith(topic_key(address_hash, ""), autoescape=True),
+        suppression.c.lifted_at.is_(None),
+    )
+    return tuple(map(_row, connection.execute(query.order_by(suppression.c.key)).mappings()))
 
 
 def active_suppression(connection: Connection, scope: SuppressionScope, key: str) -> SuppressionRow | None:
@@ -165,11 +201,29 @@ def lift(connection: Connection, scope: SuppressionScope, key: str, *, because: 
     return done.rowcount > 0
 
 
+def lift_rehearsed(connection: Connection, *, because: str, now: datetime) -> int:
+    """End all suppressions that come from mails of the sandbox; how many there were."""
+    done = connection.execute(
+        sa.update(suppression)
+        .where(suppression.c.source.startswith(REHEARSED), suppression.c.lifted_at.is_(None))
+        .values(lifted_at=now, lifted_because=because)
+    )
+    return done.rowcount
+
+
 def forget_shown(connection: Connection, address_hash: str) -> None:
-    """Take the readable address out of every suppression of this hash, lifted ones too."""
+    """Take the readable address out of every suppression of this hash, lifted ones and those of topics too."""
     connection.execute(
         sa.update(suppression)
-        .where(suppression.c.scope == SuppressionScope.ADDRESS, suppression.c.key == address_hash)
+        .where(
+            sa.or_(
+                sa.and_(suppression.c.scope == SuppressionScope.ADDRESS, suppression.c.key == address_hash),
+                sa.and_(
+                    suppression.c.scope == SuppressionScope.TOPIC,
+                    suppression.c.key.startswith(topic_key(address_hash, ""), autoescape=True),
+                ),
+            )
+        )
         .values(shown=None)
     )
 

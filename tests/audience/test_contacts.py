@@ -92,7 +92,7 @@ def test_adding(people):
     assert person.organization
     assert (person.organization.name, person.organization.city) == ("Iron Gym", "Salem")
     with people.store.read() as connection:
-        (reader,) = readers_of(connection, [person.id], on=date(2026, 11, 25))
+        (reader,) = readers_of(connection, [person.id], on=date(2026, 11, 25), topic="news")
         assert reader.consents == 1
 
 
@@ -132,7 +132,7 @@ def test_editing(people):
     assert back.archived_at is None
     edit_contact(people.store, people.workspace, "lee@knee.example", Edit(withdraw_consents=True), now=NOW)
     with people.store.read() as connection:
-        (reader,) = readers_of(connection, [person.id], on=date(2026, 11, 25))
+        (reader,) = readers_of(connection, [person.id], on=date(2026, 11, 25), topic="news")
         assert reader.consents is None
 
 

@@ -7,7 +7,7 @@ import pytest
 from nurture.composing.edition import EditionContent, prepare_edition
 from nurture.composing.message import Composer
 from nurture.composing.shared import LeavePage
-from nurture.errors import RenderError
+from nurture.errors import ComposeError, RenderError
 from tests.composing.clinic import FOOTER, Clinic, make_clinic, parse, part_text, recipient
 
 MAILTO = "mailto:desk+mail@clinic.example?subject=STOP"
@@ -58,11 +58,14 @@ def test_previews_have_links_that_lead_nowhere(clinic: Clinic) -> None:
 def test_a_link_alone_is_a_way_out_and_a_mail_without_one_stays(clinic: Clinic, url: str) -> None:
     clinic.write("templates/emails/partials/footer.mjml", FOOTER.replace(" or reply STOP", ""))
     composer(clinic, url).compose(replace(recipient(), leave_token=TOKEN))
-    clinic.write("templates/emails/partials/footer.mjml", FOOTER.replace("{{ links.unsubscribe }}", url).replace("STOP", ""))
+    clinic.write(
+        "templates/emails/partials/footer.mjml", FOOTER.replace("{{ links.unsubscribe }}", url).replace("STOP", "")
+    )
     with pytest.raises(RenderError, match="no way out"):
         composer(clinic, url).compose(replace(recipient(), leave_token=TOKEN))
 
 
 def test_templates_do_not_see_the_key(clinic: Clinic) -> None:
     clinic.template("{{ leave_page.key }}")
-    assert "undefined variable" in str(pytest.raises(Exception, composer, clinic, "https://p.example").value)
+    with pytest.raises(ComposeError, match="undefined variable"):
+        composer(clinic, "https://p.example")

@@ -1,0 +1,143 @@
+"""Leaving and coming back by the link in a mail: the person's own act.
+
+It is about the address that the mail went to, and the one that the contact has by now. Whoever was erased can still
+leave: the hash of the address is kept with the delivery, and somebody else may have the mailbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from nurture.store import Connection, events
+from nurture.store.leaving import LeftMail
+from nurture.store.suppressions import (
+    REHEARSED,
+    SuppressionRow,
+    active_suppression,
+    lift,
+    suppress,
+    topic_key,
+)
+from nurture.vocabulary import EventKind, Mode, SuppressionReason, SuppressionScope
+
+# What a person decided; only the person takes it back. An erasure was asked for, too, but nobody comes back from it.
+_OWN: Final = (SuppressionReason.UNSUBSCRIBED, SuppressionReason.COMPLAINED)
+_KEPT: Final = (*_OWN, SuppressionReason.ERASED)
+
+
+class Choice(StrEnum):
+    """What somebody asks for."""
+
+    EVERYTHING = "everything"  # no more mail at all
+    TOPIC = "topic"  # no more mail of this mail's topic
+    RETURN = "return"  # mail again, as before
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the reader of a mail has left by now; ``may_return``: by the button on the page."""
+
+    everything: bool
+    topic: bool
+    may_return: bool
+
+
+def standing(connection: Connection, mail: LeftMail) -> Standing:
+    """What the reader of ``mail`` has left."""
+    rows = [
+        [row for key in keys if (row := active_suppression(connection, scope, key)) is not None and _counts(row)]
+        for scope, keys in ((scope, [key for key, _ in _keys(mail, scope)]) for scope in _SCOPES.values())
+    ]
+    everything, topic = rows
+    return Standing(
+        everything=bool(everything),
+        topic=bool(topic),
+        may_return=any(_may_lift(row, mail) for row in (*everything, *topic)),
+    )
+
+
+def decide(connection: Connection, mail: LeftMail, choice: Choice, *, one_click: bool, now: datetime) -> Standing:
+    """Do what the reader of ``mail`` asks for, in this transaction; twice is as good as once.
+
+    Gives back what is left then. ``one_click``: it came from the mail program's own button (RFC 8058).
+    """
+    if choice is Choice.RETURN:
+        changed = [
+            scope
+            for scope in _SCOPES.values()
+            for key, _ in _keys(mail, scope)
+            if _lift(connection, mail, scope, key, now)
+        ]
+        kind = EventKind.RETURNED
+    else:
+        scope = _SCOPES[choice]
+        changed = [scope for key, shown in _keys(mail, scope) if _suppress(connection, mail, scope, key, shown, now)]
+        kind = EventKind.UNSUBSCRIBED
+    if changed:
+        data = {"from": choice, "by": "one click" if one_click else "page"}
+        events.record(
+            connection,
+            kind,
+            now,
+            delivery_id=mail.delivery_id,
+            edition_id=mail.edition_id,
+            contact_id=mail.contact_id,
+            data=data if kind is EventKind.UNSUBSCRIBED else {},
+        )
+    return standing(connection, mail)
+
+
+_SCOPES: Final = {Choice.EVERYTHING: SuppressionScope.ADDRESS, Choice.TOPIC: SuppressionScope.TOPIC}
+
+
+def _keys(mail: LeftMail, scope: SuppressionScope) -> Iterator[tuple[str, str | None]]:
+    """The keys that a choice is about, and the address of each as people see it."""
+    hashes = {mail.recipient_key: mail.address}
+    if mail.present_hash is not None:
+        hashes[mail.present_hash] = mail.present_address
+    for address_hash, address in sorted(hashes.items()):  # one order, so that two at once do not wait for each other
+        if scope is SuppressionScope.ADDRESS:
+            yield address_hash, address
+        else:
+            yield topic_key(address_hash, mail.topic), None if address is None else f"{address}: {mail.topic}"
+
+
+def _suppress(
+    connection: Connection, mail: LeftMail, scope: SuppressionScope, key: str, shown: str | None, now: datetime
+) -> bool:
+    """False if the person has left already, also by other means."""
+    found = active_suppression(connection, scope, key)
+    if found is not None:
+        if _counts(found) and not (found.rehearsed and mail.mode is Mode.LIVE):
+            return False
+        # a bounce may be lifted by the staff; what the person says now may not, so it takes its place
+        lift(connection, scope, key, because="the person left", now=now)
+    return suppress(
+        connection, scope, key, shown=shown, reason=SuppressionReason.UNSUBSCRIBED, source=_source(mail), now=now
+    )
+
+
+def _lift(connection: Connection, mail: LeftMail, scope: SuppressionScope, key: str, now: datetime) -> bool:
+    found = active_suppression(connection, scope, key)
+    if found is None or not _may_lift(found, mail):
+        return False
+    return lift(connection, scope, key, because=f"the person's own act, {_source(mail)}", now=now)
+
+
+def _counts(row: SuppressionRow) -> bool:
+    """Whether the person left; a bounce or the staff's decision is something else."""
+    return row.reason in _KEPT
+
+
+def _may_lift(row: SuppressionRow, mail: LeftMail) -> bool:
+    """A mail of the sandbox is in nobody's hands but the clinic's: it lifts only what another one set."""
+    return row.reason in _OWN and (mail.mode is Mode.LIVE or row.rehearsed)
+
+
+def _source(mail: LeftMail) -> str:
+    rehearsed = REHEARSED if mail.mode is Mode.SANDBOX else ""
+    return f"{rehearsed}link in mail {mail.delivery_id}"

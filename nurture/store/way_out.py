@@ -1,0 +1,36 @@
+"""When the ways out of our mails were last seen to work."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from nurture.store import meta
+
+_PROBE, _PAGE = "web_probe", "web_page_seen"
+
+
+def record_probe(connection: Connection, number: int, now: datetime) -> None:
+    """The page got the probe with this number."""
+    meta.put(connection, _PROBE, f"{number} {now.isoformat()}")
+
+
+def last_probe(connection: Connection) -> int | None:
+    """The number of the last probe that the page got."""
+    found = meta.get(connection, _PROBE)
+    return None if found is None else int(found.partition(" ")[0])
+
+
+def record_page(connection: Connection, url: str, now: datetime) -> None:
+    """A POST to the page at ``url`` arrived."""
+    meta.put(connection, _PAGE, f"{now.isoformat()} {url}")
+
+
+def page_seen(connection: Connection, url: str) -> datetime | None:
+    """When a POST to the page at ``url`` was last seen to arrive (UTC); None: never, or only at another address."""
+    found = meta.get(connection, _PAGE)
+    if found is None:
+        return None
+    at, _, where = found.partition(" ")
+    return datetime.fromisoformat(at) if where == url else None

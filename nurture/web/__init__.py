@@ -1,0 +1,1 @@
+"""Pages that readers open: the way out of our mails."""

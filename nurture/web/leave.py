@@ -1,0 +1,137 @@
+"""The page on which readers leave: GET only shows, POST acts at once (RFC 8058 3.2).
+
+No login, no cookie, no script, no redirect. Link scanners open every link of a mail, so nothing that opens a page
+may change anything. A link that is none of ours gets one and the same answer, whatever is wrong with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from nurture.audience.leaving import Choice, Standing, decide, standing
+from nurture.clock import Clock
+from nurture.composing.link_keys import read_link_keys
+from nurture.composing.link_tokens import is_genuine, parse_token
+from nurture.errors import NurtureError
+from nurture.store import Connection, Store, way_out
+from nurture.store.leaving import LeftMail, find_mail
+from nurture.vocabulary import LinkPurpose
+from nurture.web.asking import Asked, asked, language, token_of
+from nurture.web.page import PAGE_POLICY, View, page
+from nurture.workspace.settings import Clinic
+
+LONGEST_BODY: Final = 65_536  # bytes; the one that RFC 8058 asks for has a few hundred at most
+_HEADERS: Final[Mapping[str, str]] = {
+    "Content-Security-Policy": PAGE_POLICY,
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex, nofollow",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Connection": "close",  # see `server`
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    view: View
+    status: int = 200
+    address: str | None = None
+    may_return: bool = False
+
+
+class LeavePages:
+    """The pages as an ASGI application. ``data`` is the folder with the keys of links."""
+
+    def __init__(self, store: Store, data: Path, clinic: Callable[[], Clinic], clock: Clock) -> None:
+        self._store, self._data, self._clinic, self._clock = store, data, clinic, clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        try:
+            body = await _body(request) if request.method == "POST" else b""
+        except ClientDisconnect:
+            return
+        response = await asyncio.to_thread(self._respond, request, body)
+        await response(scope, receive, send)
+
+    def _respond(self, request: Request, body: bytes | None) -> Response:
+        headers = dict(_HEADERS)
+        try:
+            answer = self._answer(request, body)
+        except NurtureError:  # the database or the keys cannot be used; mail providers try again
+            answer = _Answer(View.TROUBLE, 503)
+            headers["Retry-After"] = "120"
+        html = page(
+            answer.view,
+            language=language(request.headers.get("accept-language", "")),
+            clinic=self._clinic(),
+            address=answer.address,
+            may_return=answer.may_return,
+        )
+        return HTMLResponse(html, answer.status, headers)
+
+    def _answer(self, request: Request, body: bytes | None) -> _Answer:
+        if request.method not in ("GET", "HEAD", "POST"):
+            return _Answer(View.UNKNOWN, 405)
+        if body is None:
+            return _Answer(View.UNKNOWN, 413)
+        return self._look(token_of(request.url.path) or "", asked(body) if request.method == "POST" else None)
+
+    def _look(self, text: str, wanted: Asked | None) -> _Answer:
+        """What a request for a token gets; ``wanted`` None: it only looks."""
+        token = parse_token(text)
+        if token is None:
+            return _Answer(View.UNKNOWN, 404)
+        ring = read_link_keys(self._data)
+        with self._store.read() as connection:
+            mail = find_mail(connection, token.number)
+            if is_genuine(token, ring, LinkPurpose.LEAVE, mail.recipient_key if mail else "") and mail is not None:
+                if wanted is None:
+                    return _answer(mail, standing(connection, mail))
+            elif is_genuine(token, ring, LinkPurpose.PROBE, "") and wanted is not None:
+                mail = None
+            else:
+                return _Answer(View.UNKNOWN, 404)
+        assert wanted is not None, "who only looks has an answer"
+        with self._store.write() as connection:
+            if mail is None:
+                way_out.record_probe(connection, token.number, self._clock.now())
+                return _Answer(View.LEFT)
+            return self._act(connection, token.number, wanted)
+
+    def _act(self, connection: Connection, delivery_id: int, wanted: Asked) -> _Answer:
+        mail = find_mail(connection, delivery_id)  # as it is now, and stays until this is written
+        assert mail is not None, "deliveries are never deleted"
+        now = self._clock.now()
+        left = decide(connection, mail, wanted.choice, one_click=wanted.one_click, now=now)
+        if wanted.choice is Choice.RETURN and not left.everything and not left.topic:
+            return _Answer(View.RETURNED, address=mail.address)
+        return _answer(mail, left)
+
+
+def _answer(mail: LeftMail, left: Standing) -> _Answer:
+    view = View.LEFT if left.everything else View.LEFT_TOPIC if left.topic else View.ASK
+    return _Answer(view, address=mail.address, may_return=left.may_return)
+
+
+async def _body(request: Request) -> bytes | None:
+    """The whole body; None if it is too long."""
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > LONGEST_BODY:
+            return None
+    return body

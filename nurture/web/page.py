@@ -1,0 +1,62 @@
+"""The page that a reader sees, as HTML (pure). It holds no name, no category and no whole address."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+import jinja2
+
+from nurture.web.words import WORDS
+from nurture.workspace.settings import Clinic
+
+_PAGES: Final = Path(__file__).parent / "pages"
+_STYLE: Final = (_PAGES / "style.css").read_text(encoding="utf-8")
+_DOTS: Final = "•••"
+_TEMPLATES: Final = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_PAGES),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+PAGE_POLICY: Final = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; img-src data:; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+class View(StrEnum):
+    """What the page says."""
+
+    ASK = "ask"  # shall mails stop?
+    LEFT = "left"  # all mails stopped
+    LEFT_TOPIC = "left topic"  # those of one topic stopped
+    RETURNED = "returned"  # they come again
+    UNKNOWN = "unknown"  # the link is none of ours
+    TROUBLE = "trouble"  # it cannot be done now
+
+
+def page(view: View, *, language: str, clinic: Clinic, address: str | None = None, may_return: bool = False) -> str:
+    """The whole page. ``address`` is masked here; None where it is not known any more."""
+    words = WORDS[language]
+    shown = masked(address) if address else words["this address"]
+    return _TEMPLATES.get_template("leave.html").render(
+        view=view.value,
+        language=language,
+        clinic=clinic,
+        may_return=may_return,
+        style=_STYLE,
+        words={key: text.format(address=shown, phone=clinic.phone) for key, text in words.items()},
+    )
+
+
+def masked(address: str) -> str:
+    """``d•••@p•••.example``: enough for its owner, little for anybody else."""
+    local, _, domain = address.rpartition("@")
+    name, _, top = domain.rpartition(".")
+    return f"{local[:1]}{_DOTS}@{name[:1]}{_DOTS}.{top}"

@@ -1,0 +1,84 @@
+"""The web server of the readers' pages: one request for each connection, in bounded time, size and number.
+
+A reverse proxy stands before it and does TLS; strangers reach it all the same. It keeps no connection open, so a
+proxy never writes a POST into one that is being closed, and it writes down no path, because paths hold tokens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from dataclasses import dataclass
+from typing import Any, Final
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from nurture.errors import WebError
+
+MOST_CONNECTIONS: Final = 200
+LONGEST_HEAD: Final = 16_384  # bytes
+DEADLINE: Final = 15.0  # seconds for a whole connection
+
+
+class BoundedProtocol(H11Protocol):
+    """Cuts a connection after `DEADLINE`; where there are too many, the oldest that still owes its request."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin the deadline; make room."""
+        super().connection_made(transport)
+        self.came = self.loop.time()
+        self._deadline = self.loop.call_later(DEADLINE, transport.abort)
+        if len(self.connections) > MOST_CONNECTIONS:
+            others = [one for one in self.connections if isinstance(one, BoundedProtocol) and one is not self]
+            owing = [one for one in others if one.cycle is None or one.cycle.more_body]
+            min(owing, key=lambda one: one.came, default=self).transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the deadline."""
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+
+@dataclass(slots=True)
+class WebServer:
+    """A running server; ``port`` is where it listens."""
+
+    port: int
+    _server: uvicorn.Server
+    _thread: threading.Thread
+
+    def stop(self) -> None:
+        """Stop serving; waits for requests under way, at most two seconds."""
+        self._server.should_exit = True
+        self._thread.join()
+
+
+def serve(app: ASGIApp, *, host: str, port: int) -> WebServer:
+    """Serve ``app`` in a thread of its own; port 0 takes a free one. Raises `WebError` if it cannot listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listening = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise WebError(
+            f"the readers' pages cannot be served on {host}:{port}: {error.strerror}. Is another `nurture run` at "
+            "work, also for another clinic? Choose another port: web.port in nurture.yaml"
+        ) from error
+    options: dict[str, Any] = {
+        "http": BoundedProtocol,
+        "log_config": None,
+        "log_level": "warning",
+        "access_log": False,  # it would write the tokens down
+        "lifespan": "off",
+        "ws": "none",
+        "server_header": False,
+        "proxy_headers": False,
+        "h11_max_incomplete_event_size": LONGEST_HEAD,
+        "timeout_graceful_shutdown": 2,
+    }
+    server = uvicorn.Server(uvicorn.Config(app, **options))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="web", daemon=True)
+    thread.start()
+    return WebServer(listening.getsockname()[1], server, thread)
