@@ -10,6 +10,7 @@ import asyncio
 import socket
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import uvicorn
@@ -18,20 +19,30 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from nurture.errors import WebError
 
-MOST_CONNECTIONS: Final = 200
 LONGEST_HEAD: Final = 16_384  # bytes
-DEADLINE: Final = 15.0  # seconds for a whole connection
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How many connections at once, and how long each may last (seconds)."""
+
+    connections: int = 200
+    lifetime: float = 15.0
 
 
 class BoundedProtocol(H11Protocol):
-    """Cuts a connection after `DEADLINE`; where there are too many, the oldest that still owes its request."""
+    """Cuts a connection that lasts too long; where there are too many, the oldest that still owes its request."""
+
+    def __init__(self, *args: Any, bounds: Bounds, **options: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(*args, **options)
+        self._bounds = bounds
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin the deadline; make room."""
         super().connection_made(transport)
         self.came = self.loop.time()
-        self._deadline = self.loop.call_later(DEADLINE, transport.abort)
-        if len(self.connections) > MOST_CONNECTIONS:
+        self._deadline = self.loop.call_later(self._bounds.lifetime, transport.abort)
+        if len(self.connections) > self._bounds.connections:
             others = [one for one in self.connections if isinstance(one, BoundedProtocol) and one is not self]
             owing = [one for one in others if one.cycle is None or one.cycle.more_body]
             min(owing, key=lambda one: one.came, default=self).transport.abort()
@@ -56,7 +67,7 @@ class WebServer:
         self._thread.join()
 
 
-def serve(app: ASGIApp, *, host: str, port: int) -> WebServer:
+def serve(app: ASGIApp, *, host: str, port: int, bounds: Bounds = Bounds()) -> WebServer:
     """Serve ``app`` in a thread of its own; port 0 takes a free one. Raises `WebError` if it cannot listen there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -67,7 +78,7 @@ def serve(app: ASGIApp, *, host: str, port: int) -> WebServer:
             "work, also for another clinic? Choose another port: web.port in nurture.yaml"
         ) from error
     options: dict[str, Any] = {
-        "http": BoundedProtocol,
+        "http": partial(BoundedProtocol, bounds=bounds),
         "log_config": None,
         "log_level": "warning",
         "access_log": False,  # it would write the tokens down
