@@ -20,6 +20,7 @@ from nurture.cli import (
     going_live,
     doctor,
     keys,
+    leave_test,
     log,
     news,
     opt_outs,
@@ -91,6 +92,7 @@ control.register(app)
 going_live.register(app)
 review.register(app)
 doctor.register(app)
+leave_test.register(app)
 app.add_typer(log.app, name="log")
 app.add_typer(uncertain.app, name="uncertain")
 app.add_typer(contacts.app, name="contacts")

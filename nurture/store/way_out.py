@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from nurture.store import meta
 
-_PROBE, _PAGE = "web_probe", "web_page_seen"
+_PROBE, _PAGE, _MAILBOX = "web_probe", "web_page_seen", "mailbox_seen:"
 
 
 def record_probe(connection: Connection, number: int, now: datetime) -> None:
@@ -34,3 +34,14 @@ def page_seen(connection: Connection, url: str) -> datetime | None:
         return None
     at, _, where = found.partition(" ")
     return datetime.fromisoformat(at) if where == url else None
+
+
+def record_mailbox(connection: Connection, address: str, now: datetime) -> None:
+    """A mail with STOP was seen in the mailbox of ``address``."""
+    meta.put(connection, f"{_MAILBOX}{address}", now.isoformat())
+
+
+def mailbox_seen(connection: Connection, address: str) -> datetime | None:
+    """When a mail with STOP was last seen in the mailbox of ``address`` (UTC); None: never."""
+    found = meta.get(connection, f"{_MAILBOX}{address}")
+    return None if found is None else datetime.fromisoformat(found)

@@ -1,0 +1,107 @@
+"""The way out is proven by a POST that arrives here, or by a person who saw STOP arrive."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from nurture.clock import DrivenClock
+from nurture.errors import InputError
+from nurture.service.house import House, open_house
+from nurture.service.leave_test import probe_page, stop_arrived, way_out_proven, ways_out
+from nurture.service.pages import pages_served
+from nurture.workspace.scaffold import Answers, init_workspace
+from tests.delivery.outbox import NOW
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+@contextmanager
+def clinic(root: Path, *, public_url: str | None, port: int = 0) -> Iterator[House]:
+    if not root.exists():
+        init_workspace(root, Answers(), now=NOW)
+    settings = root / "nurture.yaml"
+    lines = [line for line in settings.read_text().splitlines() if not line.startswith(("public_url", "web:"))]
+    if public_url:
+        lines += [f"public_url: {public_url}", f"web: {{port: {port}}}"]
+    settings.write_text("\n".join(lines) + "\n")
+    with open_house(root, clock=DrivenClock(NOW), create=True) as house:
+        yield house
+
+
+@contextmanager
+def stranger(answer: bytes) -> Iterator[int]:
+    """A web server that is not ours."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        thread.join(10)
+
+
+def test_a_post_that_arrives_proves_the_page_at_this_address_only(tmp_path: Path) -> None:
+    port = free_port()
+    with clinic(tmp_path / "c", public_url=f"http://127.0.0.1:{port}", port=port) as house:
+        assert not way_out_proven(house)
+        with pages_served(house):
+            assert probe_page(house) is None
+        assert way_out_proven(house)
+        assert ways_out(house)[0].seen_at == NOW
+    with clinic(tmp_path / "c", public_url=f"http://localhost:{port}/mail", port=port) as house:
+        assert not way_out_proven(house)
+        with pages_served(house):
+            assert probe_page(house) is None
+        assert way_out_proven(house)
+
+
+def test_a_page_that_is_not_served_is_told(tmp_path: Path) -> None:
+    port = free_port()
+    with clinic(tmp_path / "c", public_url=f"http://127.0.0.1:{port}", port=port) as house:
+        problem = probe_page(house) or ""
+        assert "cannot be reached" in problem
+        assert "`nurture run` must be at work" in problem
+        assert not way_out_proven(house)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", "answers 200, but not to us"),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "answers 404, but refuses the POST"),
+        (
+            b"HTTP/1.1 301 Moved\r\nLocation: https://x.example/\r\nContent-Length: 0\r\n\r\n",
+            "sends to another address",
+        ),
+        (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", "cannot do anything now"),
+        (b"no http\r\n\r\n", "cannot be reached"),
+    ],
+)
+def test_a_strangers_page_proves_nothing(tmp_path: Path, answer: bytes, words: str) -> None:
+    with stranger(answer) as port, clinic(tmp_path / "c", public_url=f"http://127.0.0.1:{port}", port=9) as house:
+        assert words in (probe_page(house) or "")
+        assert not way_out_proven(house)
+
+
+def test_without_a_page_somebody_must_see_the_mail_arrive(tmp_path: Path) -> None:
+    with clinic(tmp_path / "c", public_url=None) as house:
+        (way,) = ways_out(house)
+        assert way.seen_at is None
+        with pytest.raises(InputError, match="has no public_url"):
+            probe_page(house)
+        with pytest.raises(InputError, match=f"answered to {way.where}"):
+            stop_arrived(house, "somebody@else.example")
+        stop_arrived(house, way.where.upper())
+        assert way_out_proven(house)
