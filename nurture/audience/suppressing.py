@@ -108,7 +108,7 @@ def _refuse_own_choice(
     ):
         raise InputError(
             f"{address} left on {left}; the person comes back by the link in one of our mails, or by a written consent "
-            "of a later day: record it first (nurture contacts edit ADDRESS --consent written --source ... --on DAY)"
+            f"of a later day; record that first: nurture contacts edit {address} --consent written:DAY:FORM"
         )
 
 

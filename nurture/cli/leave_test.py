@@ -28,7 +28,10 @@ def leave_test(
     send such a mail to the mailbox yourself, look whether it arrives, and say so with `--arrived`. The clinic can only
     go live when its way out was seen to work. Exit code 1 if it does not work, or nobody has seen it.
     """
+    from urllib.parse import urlsplit
+
     from nurture.service.leave_test import probe_page, stop_arrived, ways_out
+    from nurture.workspace.settings import LOOPBACK
 
     with house() as clinic:
         settings = clinic.workspace.settings
@@ -47,6 +50,8 @@ def leave_test(
         for way in ways:
             if way.seen_at is not None:
                 say(f"{way.where}: seen to work on {way.seen_at.astimezone(settings.zone):%a %b %d %H:%M}")
+                if urlsplit(way.where).hostname in LOOPBACK:
+                    say("That is an address of this computer alone; readers cannot open it.", style="yellow")
             else:
                 say(f"{way.where}: never seen to work", style="yellow")
                 say(f"Send a mail with the subject STOP to {way.where}; when it arrives there:")

@@ -88,7 +88,7 @@ class LeavePages:
             return _Answer(View.UNKNOWN, 405)
         if body is None:
             return _Answer(View.UNKNOWN, 413)
-        return self._look(token_of(request.url.path) or "", asked(body) if request.method == "POST" else None)
+        return self._look(token_of(request.scope["path"]) or "", asked(body) if request.method == "POST" else None)
 
     def _look(self, text: str, wanted: Asked | None) -> _Answer:
         """What a request for a token gets; ``wanted`` None: it only looks."""

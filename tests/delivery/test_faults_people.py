@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from nurture.audience.erasing import erase_contact
 from nurture.store import Store
 from nurture.store.schema import contact, metadata, suppression
-from nurture.store.suppressions import suppress
+from nurture.store.suppressions import suppress, topic_key
 from nurture.vocabulary import SuppressionReason, SuppressionScope
 from tests.delivery.balance import assert_balanced
 from tests.delivery.conftest import Office
@@ -66,6 +66,30 @@ async def test_who_unsubscribes_between_claim_and_mark_gets_nothing(
     assert outbox.states == ["sent", "sent", "skipped", "sent", "sent", "sent"]
     assert outbox.column("reason")[2] == "suppressed"
     assert WHO not in server.recipients()
+    assert_balanced(office.store, server.mails)
+
+
+async def test_who_left_the_topic_gets_nothing_of_it(office: Office, server: ScriptedSmtp) -> None:
+    office.use(server)
+    outbox = office.outbox(recipients=4)
+
+    def leave(number: int, topic: str) -> None:
+        with office.store.write() as connection:
+            suppress(
+                connection,
+                SuppressionScope.TOPIC,
+                topic_key(f"hash{number}-clinic-partner.example", topic),
+                shown=None,
+                reason=SuppressionReason.UNSUBSCRIBED,
+                source="test",
+                now=NOW,
+            )
+
+    leave(2, "another-topic")
+    at(server, "DATA", lambda: leave(3, "partner-news"))
+    await office.deliver()
+    assert outbox.states == ["sent", "sent", "skipped", "sent"]
+    assert outbox.column("reason")[2] == "suppressed"
     assert_balanced(office.store, server.mails)
 
 
