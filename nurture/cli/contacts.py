@@ -139,10 +139,8 @@ def _print_card(card: ContactCard, zone: ZoneInfo) -> None:
         ended = ", withdrawn" if row.withdrawn_at else ""
         say(f"consent: {row.kind}, {row.source}, {row.obtained_on}{until}{ended}")
     for found in card.suppressions:
-        say(
-            f"suppressed ({found.scope}{f' {found.topic}' if found.topic else ''}): {found.reason}, {found.source}",
-            style="yellow",
-        )
+        what = f"topic {found.topic}" if found.topic else found.scope
+        say(f"suppressed ({what}): {found.reason}, {found.source}", style="yellow")
     if card.deliveries:
         print_deliveries(card.deliveries, zone)
 

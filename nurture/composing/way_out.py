@@ -20,12 +20,14 @@ class WayOut:
         page = shared.get("leave_page")
         self.differs = page is not None
         self._page = leave_link(page["url"], "") if page else ""
-        # folded once, with a stand-in for the token, which is never longer
-        ways = f"<{self._page}{_STAND_IN}>, <{self._mailto}>" if page else f"<{self._mailto}>"
-        fields = headers.header("List-Unsubscribe", headers.folded("List-Unsubscribe", ways))
-        if page:
-            fields += headers.header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
-        self._fields = fields.split(_STAND_IN)
+        mail = f"<{self._mailto}>"
+        if page is None:
+            self._before = headers.header("List-Unsubscribe", headers.folded("List-Unsubscribe", mail))
+            self._after = ""
+        else:
+            # the page first (RFC 8058 3.1), and on the first line, however long: some readers of it are simple
+            self._before = f"List-Unsubscribe: <{self._page}"
+            self._after = f">,\r\n {mail}\r\n" + headers.header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
 
     def link(self, token: str) -> str:
         """The link for one reader. It is of no class that templates remember values of: each is seen once."""
@@ -33,7 +35,7 @@ class WayOut:
 
     def fields(self, token: str) -> str:
         """The header fields for one reader, each with its line end."""
-        return token.join(self._fields)
+        return f"{self._before}{token}{self._after}" if self.differs else self._before
 
 
 def leave_link(page: str, token: str) -> str:
@@ -45,6 +47,3 @@ class _Once(str):
     """A text that stands in one mail only (`mime.QuotedValues` keeps plain ones)."""
 
     __slots__ = ()
-
-
-_STAND_IN = "0" * 32

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from nurture.audience.editing import Edit, edit_contact
 from nurture.audience.candidates import GivenConsent
+from nurture.audience.editing import Edit, edit_contact
 from nurture.audience.leaving import Choice, Standing, decide, standing
 from nurture.audience.suppressing import lift_by_hand, suppress_by_hand
 from nurture.errors import InputError

@@ -21,7 +21,7 @@ from tests.servers.scripted_smtp import ScriptedSmtp, Step
 from tests.web.conftest import FORM, ONE_CLICK, Desk
 
 PAGE = "https://mail.riverbend.example"
-LINK = re.compile(rf"<{PAGE}(/u/[A-Za-z0-9_-]{{32}})>, <mailto:hello@riverbend.example\?subject=STOP>")
+LINK = re.compile(rf"<{PAGE}(/u/[A-Za-z0-9_-]{{32}})>,\s+<mailto:hello@riverbend.example\?subject=STOP>")
 
 
 def link_in(raw: bytes) -> str:
@@ -65,7 +65,9 @@ async def test_who_posts_the_link_of_one_mail_gets_no_other(store: Store, tmp_pa
         for day in ("2026-12-01T09:30", "2027-01-05T09:30")
     )
     office = Office(store, root, first)
-    pages = serve(LeavePages(store, root / "data", lambda: workspace.settings.clinic, office.clock), host="127.0.0.1", port=0)
+    pages = serve(
+        LeavePages(store, root / "data", lambda: workspace.settings.clinic, office.clock), host="127.0.0.1", port=0
+    )
     with ScriptedSmtp() as server:
         office.use(server)
         outbox = office.outbox(recipients=4)
