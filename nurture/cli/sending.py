@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from nurture.delivery.share import Share
     from nurture.planning.forecast import ForecastEdition
+    from nurture.service.mail_test import MailTest
     from nurture.service.sending import Sent
 
 Campaign = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="The campaign's name.")]
@@ -26,7 +27,9 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(epilog="Examples: nurture plan --days 60; nurture plan --names")(plan)
     app.command(epilog="Example: nurture preview partner-news --as dr.lee@valley-ortho.example")(preview)
-    app.command(epilog="Example: nurture send evening-hours")(send)
+    app.command(
+        epilog="Examples: nurture send evening-hours; nurture send evening-hours --test --to maya@riverbend.example"
+    )(send)
     app.command(epilog="Stop it with Ctrl-C or SIGTERM: no new mail leaves, and answers are waited for.")(run)
     app.command("deliver-member", hidden=True)(deliver_member)
 
@@ -128,14 +131,37 @@ def preview(
         webbrowser.open(page.absolute().as_uri())
 
 
-def send(campaign: Campaign, *, yes: Yes = False, as_json: Json = False) -> None:
+def send(
+    campaign: Campaign,
+    *,
+    test: Annotated[
+        bool, typer.Option("--test", help="Only to your test_recipients, through the real mail account; no history.")
+    ] = False,
+    to: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="With --test: only to this one of the test_recipients.")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option("--as", metavar="ADDRESS", help="With --test: as this contact would get it.")
+    ] = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
     """Make an edition now, whatever the schedule; a running loop delivers it, else this command does.
 
     Mail still waits for the reader's window, and all gates hold. Exit code 1 if a mail server cannot be used,
     or gave no answer to a mail that it had.
+
+    With `--test` no edition is made: the test_recipients of nurture.yaml get a mail for each category, for somebody
+    made up, in the sandbox too. Exit code 1 if one was not taken, 2 if the mail account cannot be used.
     """
     from nurture.service.sending import send_now
 
+    if test:
+        _send_test(campaign, to=to, reader=address, as_json=as_json)
+        return
+    if to is not None or address is not None:
+        warn("--to and --as go with --test; without it an edition goes to everybody it is for.")
+        raise typer.Exit(2)
     with house() as clinic:
         clinic.workspace.campaign(campaign)  # a wrong name is told before the question
         confirm(f"Make an edition of {campaign} now?", yes=yes)
@@ -146,6 +172,34 @@ def send(campaign: Campaign, *, yes: Yes = False, as_json: Json = False) -> None
         _print_sent(done)
     if done.stopped or done.account.uncertain:
         raise typer.Exit(1)
+
+
+def _send_test(campaign: str, *, to: str | None, reader: str | None, as_json: bool) -> None:
+    from nurture.service.mail_test import send_test
+
+    with house() as clinic:
+        done = send_test(clinic, campaign, to=to, reader=reader)
+    if as_json:
+        print_json({"all_taken": done.all_taken, "test": done})
+    else:
+        _print_test(done)
+    if not done.all_taken:
+        raise typer.Exit(1)
+
+
+def _print_test(done: MailTest) -> None:
+    signed = f"signed by {' and '.join(done.signed_by)}" if done.signed_by else "not signed by nurture"
+    say(f"Test of {done.campaign}, from {done.from_address} over {done.server}, {signed}", style="bold")
+    for mail in done.mails:
+        what = f"{mail.to}: {mail.answer}" if mail.answer else mail.to
+        say(f"{'taken' if mail.taken else '! not taken'}  {what}", style="green" if mail.taken else "red")
+        if mail.message_id:
+            say(f"    {mail.subject}")
+            say(f"    for {', '.join(mail.variants).replace('_', ' ')}; Message-ID {mail.message_id}")
+        if mail.advice:
+            say(f"    {mail.advice}", style="yellow")
+    taken = sum(mail.taken for mail in done.mails)
+    say(f"{taken} of {len(done.mails)} taken. Links in them act on nobody, and nothing of it is kept.", style="bold")
 
 
 def _print_sent(done: Sent) -> None:

@@ -32,6 +32,7 @@ from nurture.composing.mime import (
 )
 from nurture.composing.recipient import Recipient, full_name
 from nurture.composing.text import tidy
+from nurture.composing.trial import trial_mark
 from nurture.composing.way_out import WayOut
 from nurture.errors import Problem, RenderError
 from nurture.vocabulary import Category
@@ -89,6 +90,7 @@ class Composer:
             self._always.append(logo)
         self._news = lru_cache(maxsize=1024)(self._make_news)
         self._base["preheader"] = ""
+        self._mark = trial_mark(shared)
         self._head = _EditionHead(shared, self._way_out)
 
     @property
@@ -119,6 +121,8 @@ class Composer:
                 context[name] = clean_text(self._plain[name].render(context))
         if not context["subject"]:
             raise self._error("the subject is empty for this contact")
+        if self._mark:
+            context["subject"] = f"{self._mark} {context['subject']}"
         html_context = {**context, "news": html_news}
         if "body_html" in self._plain:
             context["body"] = self._plain["body_text"].render(context).strip()
@@ -183,6 +187,7 @@ class _EditionHead:
 
     def __init__(self, shared: Mapping[str, Any], way_out: WayOut) -> None:
         self._way_out = way_out
+        self._is_test = bool(trial_mark(shared))
         sender, campaign = shared["sender"], shared["campaign"]
         address, reply_to = sender["address"], sender["reply_to"]
         self._domain = address.rpartition("@")[2]
@@ -209,7 +214,7 @@ class _EditionHead:
             raise RenderError([Problem("message", 0, 0, message)])
         if headers.one_word(recipient.address) != recipient.address or "@" not in recipient.address:
             raise RenderError([Problem("message", 0, 0, "the contact's address is no mail address")])
-        name = full_name(context["contact"])
+        name = "" if self._is_test else full_name(context["contact"])  # a test goes to somebody else
         return "".join(
             (
                 headers.header("Date", headers.date_text(recipient.date)),

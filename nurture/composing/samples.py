@@ -40,6 +40,15 @@ def sample_readers() -> dict[str, dict[str, Any]]:
     }
 
 
+def sample_values(category: Category) -> dict[str, Any]:
+    """Template values of somebody made up who has this category alone."""
+    person: dict[str, Any] = {"first_name": "Maria", "last_name": "Lee", "language": "en", "country": "US"}
+    person |= {"address": "maria.lee@example.com", "categories": [category], "tags": []}
+    if category is not Category.PAST_PATIENT:
+        person |= {"title": "Dr.", "role": "Director", "organization": {"name": "Example Partners", "city": "Salem"}}
+    return recipient_values(person)
+
+
 def sample_news(today: date) -> tuple[NewsItem, ...]:
     """Items to try out where the workspace has none that fit; one with all, one with the least."""
     least = NewsItem(

@@ -131,7 +131,11 @@ def _dial_error(route: Route, error: Exception) -> DialError:
                 refused=True,
             )
         if isinstance(cause, ssl.SSLError):
-            return DialError(f"{route.server} cannot agree on TLS 1.2 or newer: {cause.reason or cause}", refused=True)
+            return DialError(
+                f"{route.server} cannot agree on TLS 1.2 or newer: {cause.reason or cause}; "
+                "`tls: implicit` goes with port 465, `starttls` with 587",
+                refused=True,
+            )
         cause = cause.__cause__
     return DialError(f"{route.server} cannot be reached: {_words(error)}")
 

@@ -77,7 +77,10 @@ def route_for(name: str, sender: Sender | None, *, mode: Mode, sandbox: tuple[st
         raise SenderError(f"nurture.yaml has no sender `{name}` any more; put it back under `senders`")
     smtp = sender.smtp
     if smtp is None:
-        raise SenderError(f"the sender `{name}` has no mail account; give it one: senders.{name}.smtp in nurture.yaml")
+        raise SenderError(
+            f"the sender `{name}` has no mail account; give it one in nurture.yaml, under senders.{name}: "
+            "`smtp: {host: smtp.provider.example, username: you@clinic.example, password: env:SMTP_PASSWORD}`"
+        )
     if smtp.tls is TlsMode.NONE and not is_loopback(smtp.host):
         raise SenderError(
             f"senders.{name}.smtp.tls is `none`, but {smtp.host} is another machine; "

@@ -44,25 +44,15 @@ class Ending:
         return self.end.answer or ""
 
 
-class Transaction:
-    """A try that was begun.
+class Exchange:
+    """One mail's commands and answers; it knows nothing of the database.
 
     ``phase`` says how far it got; ``offered`` whether its whole envelope was
-    written without waiting for answers. ``opens`` is the reader's window
-    (`opening.opens`).
+    written without waiting for answers.
     """
 
-    def __init__(
-        self,
-        claimed: ClaimedDelivery,
-        attempt: Attempt,
-        message: OutgoingMessage,
-        opens: Callable[[datetime], datetime],
-    ) -> None:
-        self.claimed = claimed
-        self.attempt = attempt
+    def __init__(self, message: OutgoingMessage) -> None:
         self.message = message
-        self.opens = opens
         self.phase = AttemptPhase.CONNECT
         self.offered = False
         self.waited = 0.0  # seconds for its answers
@@ -175,6 +165,22 @@ class Transaction:
 
     def _refused_here(self, words: str) -> Ending:
         return Ending(AttemptEnd(AttemptOutcome.FAILED, AttemptPhase.MAIL, answer=words), Verdict.FAIL_MESSAGE)
+
+
+class Transaction(Exchange):
+    """A try of a delivery that was begun. ``opens`` is the reader's window (`opening.opens`)."""
+
+    def __init__(
+        self,
+        claimed: ClaimedDelivery,
+        attempt: Attempt,
+        message: OutgoingMessage,
+        opens: Callable[[datetime], datetime],
+    ) -> None:
+        super().__init__(message)
+        self.claimed = claimed
+        self.attempt = attempt
+        self.opens = opens
 
 
 def broken(phase: AttemptPhase, words: str) -> Ending:

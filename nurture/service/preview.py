@@ -41,21 +41,16 @@ def preview(house: House, campaign: str, *, address: str | None = None) -> Previ
     cannot be composed. Writes nothing to the database.
     """
     workspace = house.workspace
-    found = workspace.campaign(campaign)
     now, zone = house.clock.now(), workspace.settings.zone
     with house.store.read() as connection:
-        items = items_for(found, all_news(connection, workspace), at=now, zone=zone)
-        mode = meta.get_mode(connection)
-        selection = Selection(workspace, campaign, mode=mode, at=now, now=now, items=items)
-        person, planned = _reader(connection, selection, address, campaign)
-    if found.content.news is not None and not items:
-        raise InputError(f"{campaign} has no news to carry now; `nurture news` shows what there is")
+        selection, items = edition_now(house, connection, campaign)
+        person, planned = reader_of(connection, selection, address, campaign)
     content = prepare_edition(
         workspace,
         campaign,
         news=items,
         occurrence=now.astimezone(zone).strftime(NOMINAL_FORMAT),
-        leave=leave_page(workspace.settings, mode),
+        leave=leave_page(workspace.settings, selection.mode),
     )
     composer = Composer(content)
     message = composer.compose(
@@ -67,19 +62,37 @@ def preview(house: House, campaign: str, *, address: str | None = None) -> Previ
             variant=planned.variant,
             values=recipient_values(person),
             # who has seen everything, or may not be written to, still gets something to look at
-            news_ids=planned.news or _newest(items, found.content.news.max if found.content.news else 0),
+            news_ids=planned.news or newest(items, selection),
         )
     )
     return Preview(campaign, person.address or "", message, composer.browser_html(message), planned.reason)
 
 
-def _newest(items: Sequence[NewsItem], count: int) -> tuple[str, ...]:
-    return tuple(item.id for item in items[:count])
+def edition_now(house: House, connection: Connection, campaign: str) -> tuple[Selection, tuple[NewsItem, ...]]:
+    """The edition that would be made now: its rules, and the news that it may carry.
+
+    Raises `NotFoundError` for an unknown campaign, `InputError` where it shall carry news and there is none.
+    """
+    workspace = house.workspace
+    found = workspace.campaign(campaign)
+    now = house.clock.now()
+    items = items_for(found, all_news(connection, workspace), at=now, zone=workspace.settings.zone)
+    if found.content.news is not None and not items:
+        raise InputError(f"{campaign} has no news to carry now; `nurture news` shows what there is")
+    mode = meta.get_mode(connection)
+    return Selection(workspace, campaign, mode=mode, at=now, now=now, items=items), items
 
 
-def _reader(
+def newest(items: Sequence[NewsItem], selection: Selection) -> tuple[str, ...]:
+    """As many items as one mail carries, whoever has seen them."""
+    query = selection.campaign.content.news
+    return tuple(item.id for item in items[: query.max if query else 0])
+
+
+def reader_of(
     connection: Connection, selection: Selection, address: str | None, campaign: str
 ) -> tuple[PersonRow, PlannedDelivery]:
+    """The contact with ``address``, else the first who would get the mail, and what is planned for that person."""
     if address is not None:
         people = list(people_by_address(connection, [address.strip().casefold()]).values())
         if not people:

@@ -108,6 +108,17 @@ def count_at_domains(connection: Connection, *, within: Collection[str]) -> int:
     return count_people(connection, sa.or_(contact.c.domain.in_(list(within)), *below))
 
 
+def categories_of(connection: Connection, where: sa.ColumnElement[bool]) -> frozenset[Category]:
+    """All categories that anybody has who matches: not archived, not erased."""
+    query = (
+        sa.select(contact_category.c.category)
+        .distinct()
+        .join(contact, contact.c.id == contact_category.c.contact_id)
+        .where(ACTIVE, where)
+    )
+    return frozenset(map(Category, connection.scalars(query)))
+
+
 def matches(connection: Connection, contact_id: int, where: sa.ColumnElement[bool]) -> bool:
     """Whether the condition holds for one contact, archived or not."""
     return (

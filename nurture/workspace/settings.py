@@ -402,6 +402,9 @@ class Settings(Model):
         "mails carry a one-click way out; without it a `mailto:` and the words `reply STOP`.",
     )
     web: Web = Field(default_factory=Web, description="Where the pages are served; only with `public_url`.")
+    test_recipients: tuple[MailAddress, ...] = Field(
+        (), max_length=10, description="Who may get test mails, `nurture send CAMPAIGN --test`: your own people."
+    )
     providers: dict[Slug, Provider] = Field(
         default_factory=dict, description="Limits for mailbox providers, by a short name."
     )
