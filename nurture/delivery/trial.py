@@ -15,7 +15,7 @@ from nurture.delivery.dialing import DialError, dial
 from nurture.delivery.messages import OutgoingMessage
 from nurture.delivery.routes import Route
 from nurture.delivery.tokens import Dry, Tap
-from nurture.delivery.transaction import Ending, Exchange, broken
+from nurture.delivery.transaction import Ending, Exchange, broken, is_stale
 from nurture.store import Store
 from nurture.store.attempts import AttemptEnd
 from nurture.vocabulary import AttemptOutcome, AttemptPhase
@@ -33,7 +33,7 @@ class Meter:
         self._clock = clock
 
     async def wait(self, seconds: float) -> str | None:
-        """Take a token, where there is none within ``seconds`` say why in words."""
+        """Take a token; where none comes within ``seconds``, why in words."""
         began = monotonic()
         while (dry := await asyncio.to_thread(self._take)) is not None:
             pause = (dry.until - self._clock.now()).total_seconds()
@@ -49,48 +49,76 @@ class Meter:
         return None if granted else dry
 
 
-async def hand_over(route: Route, messages: Sequence[OutgoingMessage], meter: Meter) -> list[Ending]:
+async def hand_over(
+    route: Route,
+    messages: Sequence[OutgoingMessage],
+    meter: Meter,
+    *,
+    timeouts: Timeouts = TIMEOUTS,
+    patience: float = PATIENCE,
+) -> list[Ending]:
     """Bring these mails to the server, one after the other; how each ended, in their order.
 
-    It takes no longer than `PATIENCE`; what had no turn until then is ``ABANDONED``. Raises
-    `DialError` if there is no session to begin with.
+    It takes no longer than ``patience`` (seconds) and a good-bye; what had no turn until then is ``ABANDONED``.
+    Raises `DialError` if there is no session to begin with.
     """
-    until = monotonic() + PATIENCE
+    until = monotonic() + patience
     try:
-        async with asyncio.timeout(PATIENCE):
-            connection = await dial(route, TIMEOUTS)
+        async with asyncio.timeout(patience):
+            session = _Session(route, timeouts, await dial(route, timeouts))
     except TimeoutError as error:
-        raise DialError(f"{route.server} is too slow: no session in {PATIENCE:g} seconds") from error
+        raise DialError(f"{route.server} is too slow: no session in {patience:g} seconds") from error
     endings = []
     try:
         for message in messages:
             exchange = Exchange(message)
             try:
                 async with asyncio.timeout(max(until - monotonic(), 0)):
-                    if not connection.is_open:
-                        connection = await dial(route, TIMEOUTS)
                     limit = await meter.wait(until - monotonic())
-                    ending = _not_tried(limit) if limit else await _carry(connection, exchange)
+                    ending = _not_tried(limit) if limit else await session.carry(exchange)
             except DialError as error:
                 ending = broken(AttemptPhase.CONNECT, error.words)
             except TimeoutError:
-                connection.close()
-                ending = exchange.given_up(f"the mail server is too slow; no more than {PATIENCE:g} seconds are waited")
+                session.connection.close()
+                ending = exchange.given_up(f"{patience:g} seconds are over, and nothing waits longer")
             endings.append(ending)
     finally:
-        await connection.quit()
+        await session.connection.quit()
     return endings
 
 
-async def _carry(connection: SmtpConnection, exchange: Exchange) -> Ending:
-    try:
-        refused = await exchange.accept(connection, at_once=False)
-    except BrokenConnectionError as error:
-        return broken(exchange.phase, str(error))
-    if refused is not None:
-        return refused
-    connection.send(exchange.wire)
-    return await exchange.answered(connection)
+class _Session:
+    """A session that is opened anew where the server ended it."""
+
+    def __init__(self, route: Route, timeouts: Timeouts, connection: SmtpConnection) -> None:
+        self._route = route
+        self._timeouts = timeouts
+        self.connection = connection
+
+    async def carry(self, exchange: Exchange) -> Ending:
+        """One mail; raises `DialError`."""
+        was_used = self.connection.carried > 0
+        if not self.connection.is_open:
+            await self._renew()
+        ending = await self._try(exchange)
+        if was_used and is_stale(ending, 0):  # some servers end a session after each mail
+            await self._renew()
+            ending = await self._try(exchange)
+        return ending
+
+    async def _renew(self) -> None:
+        self.connection.close()
+        self.connection = await dial(self._route, self._timeouts)
+
+    async def _try(self, exchange: Exchange) -> Ending:
+        try:
+            refused = await exchange.accept(self.connection, at_once=False)
+        except BrokenConnectionError as error:
+            return broken(exchange.phase, str(error))
+        if refused is not None:
+            return refused
+        self.connection.send(exchange.wire)
+        return await exchange.answered(self.connection)
 
 
 def _not_tried(words: str) -> Ending:
