@@ -199,7 +199,10 @@ def _print_test(done: MailTest) -> None:
         if mail.advice:
             say(f"    {mail.advice}", style="yellow")
     taken = sum(mail.taken for mail in done.mails)
-    say(f"{taken} of {len(done.mails)} taken. No link in them acts for a reader, and nothing of them is kept.", style="bold")
+    say(
+        f"{taken} of {len(done.mails)} taken. No link in them acts for a reader, and nothing of them is kept.",
+        style="bold",
+    )
 
 
 def _print_sent(done: Sent) -> None:
