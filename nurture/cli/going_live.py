@@ -38,13 +38,15 @@ def go_live(
 
     Shows whom it will reach, and asks for the clinic's name. Exit code 1 if something stands before it.
     """
+    from nurture.doctor.resolving import network_question
     from nurture.service import going_live
 
     with house() as opened:
         if undo:
             _go_back(opened, yes=yes, as_json=as_json)
             return
-        found = going_live.examine(opened, no_previous_list=no_previous_list)
+        circumstances = going_live.Circumstances(no_previous_list, network_question())
+        found = going_live.examine(opened, circumstances)
         if not as_json:
             _print_readiness(found, opened)
         if found.obstacles or look:
@@ -52,11 +54,13 @@ def go_live(
                 print_json(found)
             raise typer.Exit(1 if found.obstacles else 0)
         name = clinic if clinic is not None else _type_name(found.clinic)
-        done = going_live.go_live(opened, clinic=name, no_previous_list=no_previous_list)
+        done = going_live.go_live(opened, circumstances, clinic=name)
         zone = opened.workspace.settings.zone
     if as_json:
         print_json(done)
     else:
+        people = ", ".join(dict.fromkeys(mail.to for mail in done.test.mails))
+        say(f"A test mail of {done.test.campaign} went to {people}.")
         say(f"Live since {done.since.astimezone(zone):%Y-%m-%d %H:%M}.", style="bold")
         say("`nurture run` delivers; `nurture pause --all` is the brake; `nurture go-live --undo` the way back.")
 

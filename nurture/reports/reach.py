@@ -34,7 +34,8 @@ class Reach:
 def reach(connection: Connection, settings: Settings, today: date) -> tuple[Reach, ...]:
     """Everybody who is neither archived nor erased, by category; who has several counts in each.
 
-    ``today`` is the clinic's date. The rule of consent is that of ``nurture.yaml``; a campaign may be stricter.
+    ``today`` is the clinic's date. Who left single topics only may be mailed. The rule of consent is that of
+    ``nurture.yaml``; a campaign may be stricter.
     """
     people: Counter[Category | None] = Counter()
     suppressed: Counter[Category | None] = Counter()
@@ -42,7 +43,7 @@ def reach(connection: Connection, settings: Settings, today: date) -> tuple[Reac
     masks: dict[str | None, int] = {}
     after = 0
     while ids := everybody(connection, after_id=after, limit=_PAGE):
-        for reader in readers_of(connection, ids, on=today):
+        for reader in readers_of(connection, ids, on=today, topic=""):
             categories = _categories(reader)
             if reader.categories not in masks:
                 masks[reader.categories] = consent_mask(categories, settings.consent_required)

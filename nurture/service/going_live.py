@@ -11,12 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nurture.delivery.guard import refuse_copy
+from nurture.doctor.resolving import Question
 from nurture.errors import InputError
 from nurture.planning.forecast import ForecastEdition, forecast
 from nurture.planning.outlook import loaded_campaigns
 from nurture.reports.reach import Reach, reach
+from nurture.service import doctor
 from nurture.service.checking import check
 from nurture.service.house import House
+from nurture.service.leave_test import ways_out
+from nurture.service.mail_test import MailTest, send_test
 from nurture.store import Connection, campaigns, meta
 from nurture.store.accounts import state_counts
 from nurture.store.contacts import count_at_domains
@@ -42,9 +46,10 @@ class Readiness:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """It is live since then (UTC)."""
+    """It is live since then (UTC); ``test`` is what the clinic's own people got just before."""
 
     since: datetime
+    test: MailTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +59,22 @@ class Undone:
     waiting: int
 
 
-def examine(house: House, *, no_previous_list: bool) -> Readiness:
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What somebody says, and where to ask.
+
+    ``no_previous_list``: no other system mailed these people before. ``question`` asks the DNS; unless ``online``,
+    nothing else that `doctor` looks at is asked.
+    """
+
+    no_previous_list: bool
+    question: Question
+    online: bool = True
+
+
+def examine(house: House, circumstances: Circumstances) -> Readiness:
     """Look at everything that could make a clinic sorry; changes nothing.
 
-    ``no_previous_list``: somebody says that no other system mailed these people before.
     Raises `InputError` if it is live already, `StoreError`, and `CopyError` in an older copy of the database.
     """
     now, settings = house.clock.now(), house.workspace.settings
@@ -66,32 +83,41 @@ def examine(house: House, *, no_previous_list: bool) -> Readiness:
         _refuse_live(connection)
         reached = reach(connection, settings, settings.today(now))
         samples = count_at_domains(connection, within=RESERVED_DOMAINS)
-        known = no_previous_list or meta.get(connection, "previous_list") is not None
+        known = circumstances.no_previous_list or bool(meta.previous_list(connection))
     return Readiness(
         clinic=settings.clinic.name,
-        obstacles=tuple(_obstacles(house, now, samples=samples, previous_list=known)),
+        obstacles=(
+            *_in_files(house, now),
+            *_in_database(samples=samples, previous_list=known),
+            *_outside(house, circumstances),
+        ),
         reach=reached,
         coming=_coming(house, now),
     )
 
 
-def go_live(house: House, *, clinic: str, no_previous_list: bool) -> Live:
-    """From now on mail leaves. ``clinic`` is the clinic's name as somebody typed it.
+def go_live(house: House, circumstances: Circumstances, *, clinic: str) -> Live:
+    """From now on mail leaves, first a test to the clinic's own people. ``clinic`` is its name as somebody typed it.
 
-    Raises `InputError` if something stands before it or the name is another; then nothing is changed.
+    Raises `InputError` if something stands before it, the name is another, or the mail server does not take the test;
+    then nothing is changed. And whatever `send_test` raises.
     """
-    found = examine(house, no_previous_list=no_previous_list)
+    found = examine(house, circumstances)
     if found.obstacles:
         raise InputError("not live: " + "; ".join(found.obstacles))
     if clinic.strip() != found.clinic:
         raise InputError(f"not live: the clinic's name is {found.clinic!r}, not {clinic.strip()!r}")
+    test = _send_test(house, found)
+    if not test.all_taken:
+        answers = "; ".join(f"{mail.to}: {mail.answer}" for mail in test.mails if not mail.taken)
+        raise InputError(f"not live: the mail server did not take the test mail: {answers}")
     now = house.clock.now()
     with house.store.write() as connection:
         _refuse_live(connection)
         meta.set_mode(connection, Mode.LIVE, now)
         # as seen now: else what is due before the loop's first look would count as due before the file was there
         campaigns.record_versions(connection, loaded_campaigns(house.workspace), mode=Mode.LIVE, now=now)
-    return Live(now)
+    return Live(now, test)
 
 
 def go_back(house: House) -> Undone:
@@ -114,12 +140,20 @@ def _refuse_live(connection: Connection) -> None:
         raise InputError(f"the clinic is live since {since:%Y-%m-%d %H:%M} UTC; nurture go-live --undo returns")
 
 
-def _obstacles(house: House, now: datetime, *, samples: int, previous_list: bool) -> Iterator[str]:
+def _in_files(house: House, now: datetime) -> Iterator[str]:
+    settings = house.workspace.settings
     for problem in check(house.root, now=now).problems:
         yield str(problem)
-    for value in made_up(house.workspace.settings):
+    for value in made_up(settings):
         yield f"nurture.yaml: {value}; write the clinic's own"
     yield from _without_account(house.workspace)
+    if not settings.test_recipients:
+        yield "nurture.yaml: test_recipients is empty; write the owner's address: a real test mail goes there first"
+    if not house.workspace.campaigns:
+        yield "campaigns: there is none; nurture new campaign NAME"
+
+
+def _in_database(*, samples: int, previous_list: bool) -> Iterator[str]:
     if samples:
         yield (
             f"contacts: {samples} have addresses at domains that are kept for examples (RFC 2606), so they come from a "
@@ -130,6 +164,27 @@ def _obstacles(house: House, now: datetime, *, samples: int, previous_list: bool
             "whoever left your earlier newsletter must not hear from you again: nurture suppress import FILE; "
             "if there was none: --no-previous-list"
         )
+
+
+def _outside(house: House, circumstances: Circumstances) -> Iterator[str]:
+    for way in ways_out(house):
+        if way.seen_at is None:
+            yield f"{way.where}: nobody has seen yet that readers can leave this way: nurture leave-test"
+    report = doctor.examine(house, question=circumstances.question, online=circumstances.online)
+    for failed in report.failed:
+        yield f"doctor: {failed.name} of {failed.about}: {failed.seen}. {failed.mend}"
+
+
+def _send_test(house: House, found: Readiness) -> MailTest:
+    """The mails of the campaign that comes first; of another where that one has nothing to say now."""
+    coming = dict.fromkeys(edition.id.campaign for edition in found.coming)
+    nothing: InputError | None = None
+    for campaign in (*coming, *sorted(house.workspace.campaigns.keys() - coming.keys())):
+        try:
+            return send_test(house, campaign)
+        except InputError as error:
+            nothing = error
+    raise InputError(f"not live: no campaign has a test mail to send: {nothing}")
 
 
 def _without_account(workspace: Workspace) -> Iterator[str]:

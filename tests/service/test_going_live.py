@@ -1,20 +1,24 @@
 """Going live: what stands before it, whom it reaches, and that nothing old ever leaves."""
 
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
 from nurture.clock import DrivenClock
+from nurture.doctor.zone_file import zone_file_question
 from nurture.errors import InputError
 from nurture.reports.accounts import accounts
 from nurture.service import jobs
-from nurture.service.going_live import examine, go_back, go_live
+from nurture.service.going_live import Circumstances, examine, go_back, go_live
 from nurture.service.house import open_house
+from nurture.service.leave_test import stop_arrived
 from nurture.store import meta
 from nurture.store.schema import contact
 from nurture.vocabulary import Category, Mode
+from tests.servers.scripted_smtp import ScriptedSmtp, Step
 
 NEWSLETTER = """\
 kind: newsletter
@@ -38,17 +42,42 @@ def rewrite(root, old, new):
     os.utime(settings, (1_700_000_000, 1_700_000_000))
 
 
-def made_real(root):
-    """The clinic's own values, and a mail account."""
+ZONE = """\
+cedarhillpt.com. TXT "v=spf1 ip4:192.0.2.0/24 -all"
+cedarhillpt.com. MX 10 mx.cedarhillpt.com.
+mx.cedarhillpt.com. A 192.0.2.25
+_dmarc.cedarhillpt.com. TXT "v=DMARC1; p=none; rua=mailto:hello@cedarhillpt.com"
+"""
+
+
+@pytest.fixture
+def circumstances(tmp_path):
+    zone = tmp_path / "cedar.zone"
+    zone.write_text(ZONE)
+    return Circumstances(no_previous_list=True, question=zone_file_question(zone), online=False)
+
+
+@pytest.fixture
+def account():
+    """The mail server of the clinic's account."""
+    with ScriptedSmtp() as server:
+        yield server
+
+
+def made_real(house, account):
+    """The clinic's own values, a mail account, and somebody who saw STOP arrive."""
+    root = house.root
     for old, new in [
         ("Example Physical Therapy", CLINIC),
         ("555-0100", "(503) 230-4417"),
         ("1 Main Street", "12 Cedar Hill Road"),
         ("https://clinic.example", "https://cedarhillpt.com"),
         ("hello@clinic.example", "hello@cedarhillpt.com"),
-        ("    # smtp:", "    smtp: {host: localhost, port: 2525, tls: none}\n    # smtp:"),
+        ("    # smtp:", f"    smtp: {{host: localhost, port: {account.port}, tls: none}}\n    # smtp:"),
     ]:
         rewrite(root, old, new)
+    rewrite(root, "senders:", "test_recipients: [ann@cedarhillpt.com]\nsenders:")
+    stop_arrived(house, "hello@cedarhillpt.com")
 
 
 @pytest.fixture
@@ -68,59 +97,68 @@ def editions_of(house, mode):
     return {str(found.edition): found for found in accounts(house.store, mode=mode).editions}
 
 
-def test_a_new_workspace_may_not_and_every_reason_says_what_to_do(house) -> None:
-    found = examine(house, no_previous_list=False)
+def test_a_new_workspace_may_not_and_every_reason_says_what_to_do(house, account, circumstances) -> None:
+    found = examine(house, replace(circumstances, no_previous_list=False))
     words = "\n".join(found.obstacles)
-    for said in ("clinic.phone: 555-0100", "clinic.example", "senders.main has no mail account", "nurture suppress"):
+    for said in (
+        "clinic.phone: 555-0100",
+        "clinic.example",
+        "senders.main has no mail account",
+        "test_recipients is empty",
+        "nurture suppress import",
+        "hello@clinic.example: nobody has seen yet that readers can leave this way",
+    ):
         assert said in words
     with pytest.raises(InputError, match="not live: "):
-        go_live(house, clinic="Example Physical Therapy", no_previous_list=True)
+        go_live(house, circumstances, clinic="Example Physical Therapy")
     assert house.mode() is Mode.SANDBOX
 
 
-def test_contacts_of_a_sample_stand_before_it(house) -> None:
-    made_real(house.root)
+def test_contacts_of_a_sample_stand_before_it(house, account, circumstances) -> None:
+    made_real(house, account)
     with house.store.write() as connection:
         connection.execute(sa.update(contact).where(contact.c.id <= 3).values(domain="clubs.example"))
-    (obstacle,) = examine(house, no_previous_list=True).obstacles
+    (obstacle,) = examine(house, circumstances).obstacles
     assert obstacle.startswith("contacts: 3 have addresses at domains that are kept for examples")
 
 
-def test_only_the_clinics_name_typed_as_it_is_lets_it_go_live(house) -> None:
-    made_real(house.root)
-    assert examine(house, no_previous_list=True).obstacles == ()
-    assert len(examine(house, no_previous_list=False).obstacles) == 1
+def test_only_the_clinics_name_typed_as_it_is_lets_it_go_live(house, account, circumstances) -> None:
+    made_real(house, account)
+    assert examine(house, circumstances).obstacles == ()
+    assert len(examine(house, replace(circumstances, no_previous_list=False)).obstacles) == 1
     for typed in ("", "yes", CLINIC.lower()):
         with pytest.raises(InputError, match="the clinic's name is"):
-            go_live(house, clinic=typed, no_previous_list=True)
+            go_live(house, circumstances, clinic=typed)
     assert house.mode() is Mode.SANDBOX
-    assert go_live(house, clinic=f" {CLINIC} ", no_previous_list=True).since == START
+    assert account.mails == []
+    done = go_live(house, circumstances, clinic=f" {CLINIC} ")
+    assert (done.since, account.recipients()) == (START, ["ann@cedarhillpt.com"])
     assert house.mode() is Mode.LIVE
     with pytest.raises(InputError, match="live since 2026-11-30 16:00 UTC"):
-        go_live(house, clinic=CLINIC, no_previous_list=True)
+        go_live(house, circumstances, clinic=CLINIC)
 
 
-def test_it_says_whom_it_reaches(house) -> None:
-    found = examine(house, no_previous_list=True)
+def test_it_says_whom_it_reaches(house, account, circumstances) -> None:
+    found = examine(house, circumstances)
     (clubs,) = found.reach
     assert (clubs.category, clubs.people, clubs.may_be_mailed) == (Category.SPORTS_CLUB, 120, 120)
     rewrite(house.root, "other: []", "other: [written]")
-    (clubs,) = examine(house, no_previous_list=True).reach
+    (clubs,) = examine(house, circumstances).reach
     assert (clubs.without_consent, clubs.may_be_mailed) == (120, 0)
 
 
-async def test_after_thirty_days_in_the_sandbox_the_first_live_edition_is_complete_and_nothing_old_leaves(
-    house,
+def test_after_thirty_days_in_the_sandbox_the_first_live_edition_is_complete_and_nothing_old_leaves(
+    house, account, circumstances
 ) -> None:
-    made_real(house.root)
+    made_real(house, account)
     for day in range(30):
         house.clock.move_to(START + timedelta(days=day, hours=3))
         jobs.plan(house)
     assert len(editions_of(house, Mode.SANDBOX)) == 5
     now = START + timedelta(days=30)  # a Wednesday
     house.clock.move_to(now)
-    assert [each.queued for each in examine(house, no_previous_list=True).coming][:1] == [120]
-    go_live(house, clinic=CLINIC, no_previous_list=True)
+    assert [each.queued for each in examine(house, circumstances).coming][:1] == [120]
+    go_live(house, circumstances, clinic=CLINIC)
     jobs.plan(house)
     assert editions_of(house, Mode.LIVE) == {}, "nothing that was due before is planned"
     house.clock.move_to(datetime(2027, 1, 4, 18, 0, 5, tzinfo=UTC))
@@ -130,14 +168,48 @@ async def test_after_thirty_days_in_the_sandbox_the_first_live_edition_is_comple
     assert (edition.planned, edition.skipped) == (120, 0)
 
 
-def test_the_way_back(house) -> None:
+def test_the_way_back(house, account, circumstances) -> None:
     with pytest.raises(InputError, match="not live"):
         go_back(house)
-    made_real(house.root)
-    go_live(house, clinic=CLINIC, no_previous_list=True)
+    made_real(house, account)
+    go_live(house, circumstances, clinic=CLINIC)
     house.clock.move_to(START + timedelta(hours=2, seconds=5))
     jobs.plan(house)
     assert go_back(house).waiting == 120
     assert house.mode() is Mode.SANDBOX
     with house.store.read() as connection:
         assert meta.live_since(connection) == START
+
+
+def test_an_account_that_refuses_the_test_mail_keeps_it_in_the_sandbox(house, account, circumstances) -> None:
+    made_real(house, account)
+    account.on("MAIL", Step("550 5.7.1 you may not send as this address"))
+    with pytest.raises(InputError, match=r"did not take the test mail: ann@cedarhillpt.com: .*you may not send"):
+        go_live(house, circumstances, clinic=CLINIC)
+    assert house.mode() is Mode.SANDBOX
+
+
+def test_a_way_out_that_nobody_saw_work_stands_before_it(house, account, circumstances) -> None:
+    made_real(house, account)
+    rewrite(house.root, "    address: hello@cedarhillpt.com", "    address: news@cedarhillpt.com")
+    (obstacle,) = examine(house, circumstances).obstacles
+    assert obstacle.startswith("news@cedarhillpt.com: nobody has seen yet")
+
+
+def test_what_doctor_calls_a_failure_stands_before_it(house, account, circumstances, tmp_path) -> None:
+    made_real(house, account)
+    (tmp_path / "null.zone").write_text(ZONE.replace("MX 10 mx.cedarhillpt.com.", "MX 0 ."))
+    asked = replace(circumstances, question=zone_file_question(tmp_path / "null.zone"))
+    (obstacle,) = examine(house, asked).obstacles
+    assert obstacle.startswith("doctor: mx of cedarhillpt.com: ")
+    assert "null MX" in obstacle
+
+
+def test_the_earlier_list_may_be_imported_instead(house, account, circumstances) -> None:
+    made_real(house, account)
+    asked = replace(circumstances, no_previous_list=False)
+    (obstacle,) = examine(house, asked).obstacles
+    assert "nurture suppress import" in obstacle
+    with house.store.write() as connection:
+        meta.record_previous_list(connection, [meta.PreviousList("left.csv", START, {})])
+    assert examine(house, asked).obstacles == ()
