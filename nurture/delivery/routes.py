@@ -78,7 +78,7 @@ def route_for(name: str, sender: Sender | None, *, mode: Mode, sandbox: tuple[st
     smtp = sender.smtp
     if smtp is None:
         raise SenderError(
-            f"the sender `{name}` has no mail account; give it one in nurture.yaml, under senders.{name}: "
+            f"the sender `{name}` has no mail account; give it one, senders.{name}.smtp in nurture.yaml: "
             "`smtp: {host: smtp.provider.example, username: you@clinic.example, password: env:SMTP_PASSWORD}`"
         )
     if smtp.tls is TlsMode.NONE and not is_loopback(smtp.host):
