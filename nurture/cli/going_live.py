@@ -91,19 +91,22 @@ def _go_back(opened: House, *, yes: bool, as_json: bool) -> None:
 def _print_readiness(found: Readiness, opened: House) -> None:
     from nurture.service.going_live import DAYS
 
-    table(
-        ["category", ">people", ">may be mailed", ">no consent", ">suppressed"],
-        [
-            (
-                (each.category or "no category").replace("_", " "),
-                each.people,
-                each.may_be_mailed,
-                each.without_consent,
-                each.suppressed,
-            )
-            for each in found.reach
-        ],
-    )
+    if not found.reach:
+        say("There are no contacts yet: nurture contacts import.", style="yellow")
+    else:
+        table(
+            ["category", ">people", ">may be mailed", ">no consent", ">suppressed"],
+            [
+                (
+                    (each.category or "no category").replace("_", " "),
+                    each.people,
+                    each.may_be_mailed,
+                    each.without_consent,
+                    each.suppressed,
+                )
+                for each in found.reach
+            ],
+        )
     zone = opened.workspace.settings.zone
     say(f"In the next {DAYS} days:" if found.coming else f"Nothing is due in the next {DAYS} days.", style="bold")
     if found.coming:

@@ -56,6 +56,7 @@ def test_a_key_that_nobody_published(zone):
         ("hello world", "no list of tags"),
         (RSA.record.value[:255], "not the one"),
     ],
+    ids=lambda value: "published" if value.startswith("v=") else value,
 )
 def test_records_that_verify_nothing(zone, value, words):
     check = judge(zone(line(value)))

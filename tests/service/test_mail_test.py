@@ -310,7 +310,9 @@ def test_without_an_account_it_says_what_to_write(clinic: Clinic) -> None:
     text = (clinic.root / "nurture.yaml").read_text()
     (account,) = [line for line in text.splitlines(keepends=True) if line.startswith("    smtp:")]
     clinic.change(account, "")
-    with pytest.raises(SenderError, match=r"has no mail account; .* senders\.main\.smtp in nurture\.yaml: `smtp: \{host: "):
+    with pytest.raises(
+        SenderError, match=r"has no mail account; .* senders\.main\.smtp in nurture\.yaml: `smtp: \{host: "
+    ):
         clinic.test()
 
 

@@ -1,0 +1,31 @@
+"""`nurture go-live` at the command line: it shows before it asks, and never goes live by accident."""
+
+import json
+
+
+def test_it_shows_what_stands_before_it_and_ends_with_1(clinic) -> None:
+    ran = clinic.run("go-live", "--look")
+    assert ran.code == 1
+    assert "! nurture.yaml: clinic.phone" in ran.out
+    assert "things stand before going live" in ran.out
+
+
+def test_json_holds_the_same(clinic) -> None:
+    ran = clinic.run("go-live", "--json")
+    found = json.loads(ran.out)
+    assert ran.code == 1
+    assert any("test_recipients" in obstacle for obstacle in found["obstacles"])
+    assert {"clinic", "reach", "coming"} <= found.keys()
+
+
+def test_the_way_back_needs_a_live_clinic(clinic) -> None:
+    ran = clinic.run("go-live", "--undo", "--yes")
+    assert ran.code == 2
+    assert "not live" in ran.err
+
+
+def test_an_edition_that_is_not_there_cannot_be_held(clinic) -> None:
+    for command in ("hold", "approve"):
+        ran = clinic.run(command, "partner-news@2026-12-01T09:30")
+        assert ran.code == 2
+        assert "there is no edition yet" in ran.err
