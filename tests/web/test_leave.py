@@ -181,9 +181,9 @@ def test_a_bounce_is_no_leaving_and_leaving_outlasts_it(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("accept", "words"),
     [
-        ("es", "¿No quiere más correos?"),
-        ("es-MX,es;q=0.9,en;q=0.8", "¿No quiere más correos?"),
-        ("fr, es;q=0.5, en;q=0.4", "¿No quiere más correos?"),
+        ("es", "¿Cancelar estos correos?"),
+        ("es-MX,es;q=0.9,en;q=0.8", "¿Cancelar estos correos?"),
+        ("fr, es;q=0.5, en;q=0.4", "¿Cancelar estos correos?"),
         ("en-US,es;q=0.9", "Stop these mails?"),
         ("fr", "Stop these mails?"),
         ("es;q=x", "Stop these mails?"),
