@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -15,7 +14,7 @@ from nurture.store.consents import consents_of
 from nurture.store.contact_changes import record_contact_events
 from nurture.store.contacts import people_by_address
 from nurture.store.organizations import name_key, organizations_by_name
-from nurture.store.suppressions import SuppressionRow, active_suppression, lift, suppress, suppressions_of
+from nurture.store.suppressions import SuppressionRow, active_suppression, lift, suppress
 from nurture.vocabulary import ConsentKind, EventKind, SuppressionReason, SuppressionScope
 from nurture.workspace.settings import Settings
 from nurture.workspace.workspace import Workspace
@@ -111,32 +110,6 @@ def _refuse_own_choice(
             f"{address} left on {left}; the person comes back by the link in one of our mails, or by a written consent "
             f"of a later day; record that first: nurture contacts edit {address} --consent written:DAY:FORM"
         )
-
-
-def suppressed_addresses(store: Store, workspace: Workspace, addresses: Sequence[str]) -> dict[str, SuppressionReason]:
-    """Why these addresses must not be mailed: suppressed themselves, or by domain or a contact's organization.
-
-    The others are left out. At most a few thousand, each a checked address (`nurture.address.parse_address`).
-    """
-    key = load_address_key(store, workspace.root / "data")
-    found: dict[str, SuppressionReason] = {}
-    with store.read() as connection:
-        for address in addresses:
-            parsed = parse_address(address)
-            people = people_by_address(connection, [parsed.key]).values()
-            same = [_Addressee(0, address_hash(parsed.key, key), parsed.domain, None)]
-            same += [_Addressee(0, person.address_hash, person.domain, person.organization_id) for person in people]
-            for rows in suppressions_of(connection, same).values():
-                found[address] = rows[0].reason
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Addressee:
-    id: int
-    address_hash: str
-    domain: str | None
-    organization_id: int | None
 
 
 def _target(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nurture.address import AddressError, parse_address
-from nurture.audience.suppressing import suppressed_addresses
+from nurture.audience.suppressed import suppressed_addresses
 from nurture.composing.dkim import Signer
 from nurture.composing.headers import new_message_id
 from nurture.composing.message import Composer

@@ -402,9 +402,6 @@ class Settings(Model):
         "mails carry a one-click way out; without it a `mailto:` and the words `reply STOP`.",
     )
     web: Web = Field(default_factory=Web, description="Where the pages are served; only with `public_url`.")
-    test_recipients: tuple[MailAddress, ...] = Field(
-        (), max_length=10, description="Who may get test mails, `nurture send CAMPAIGN --test`: your own people."
-    )
     providers: dict[Slug, Provider] = Field(
         default_factory=dict, description="Limits for mailbox providers, by a short name."
     )
@@ -418,6 +415,9 @@ class Settings(Model):
     )
     feeds: dict[Slug, Feed] = Field(default_factory=dict, description="Industry news, by a short name.")
     imports: Imports = Field(default_factory=lambda: Imports(), description="What imports may bring in.")
+    test_recipients: tuple[MailAddress, ...] = Field(
+        (), max_length=10, description="Who may get test mails, `nurture send CAMPAIGN --test`: your own people."
+    )
     database: Annotated[str, Field(pattern=r"^(sqlite|postgresql\+psycopg):|^(env|file):")] = Field(
         "sqlite:///data/nurture.db",
         description="Database address, or `env:NAME` / `file:PATH` that holds it. "
