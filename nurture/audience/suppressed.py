@@ -25,7 +25,8 @@ class _Addressee:
 def suppressed_addresses(store: Store, workspace: Workspace, addresses: Sequence[str]) -> dict[str, SuppressionReason]:
     """Why these addresses must not be mailed: suppressed themselves, or by domain or a contact's organization.
 
-    The others are left out, and so is who left single topics only. A few at most, each a checked address (`nurture.address.parse_address`).
+    The others are left out, and so is who left single topics only. A few at most, each a checked address
+    (`nurture.address.parse_address`).
     """
     key = load_address_key(store, workspace.root / "data")
     found: dict[str, SuppressionReason] = {}

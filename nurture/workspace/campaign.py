@@ -9,8 +9,9 @@ from pydantic import Field, JsonValue, PlainValidator, WithJsonSchema
 from nurture.vocabulary import CampaignKind, ConsentKind, Intent, Purpose
 from nurture.workspace.condition_parser import parse_condition
 from nurture.workspace.conditions import Condition
+from nurture.workspace.fields import Duration, Line, Model, Slug
 from nurture.workspace.schedule import Schedule, parse_schedule
-from nurture.workspace.settings import Duration, Line, Model, Slug, Window
+from nurture.workspace.settings import Window
 
 Rule = Annotated[Condition, PlainValidator(parse_condition), WithJsonSchema({"title": "condition"})]
 When = Annotated[

@@ -11,7 +11,7 @@ from pydantic import Field
 from nurture.errors import FilesError, Problem
 from nurture.vocabulary import Category
 from nurture.workspace.document import Document, read_mapping
-from nurture.workspace.settings import Line, Model, Slug
+from nurture.workspace.fields import Line, Model, Slug
 
 Url = Annotated[str, Field(pattern=r"^https?://[^\s]+$", max_length=2000)]
 Markdown = Annotated[str, Field(max_length=100_000)]

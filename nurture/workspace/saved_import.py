@@ -9,8 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from nurture.vocabulary import Category, ConsentKind
 from nurture.workspace.conditions import CONTACT_TEXT_FIELDS, ORGANIZATION_FIELDS
+from nurture.workspace.fields import Line, Model, Slug
 from nurture.workspace.names import ATTRIBUTE
-from nurture.workspace.settings import Line, Model, Slug
 from nurture.workspace.suggestions import did_you_mean
 
 IMPORT_FIELDS = (
