@@ -191,7 +191,7 @@ def test_an_account_that_refuses_the_test_mail_keeps_it_in_the_sandbox(house, ac
 
 def test_a_way_out_that_nobody_saw_work_stands_before_it(house, account, circumstances) -> None:
     made_real(house, account)
-    rewrite(house.root, "    address: hello@cedarhillpt.com", "    address: news@cedarhillpt.com")
+    rewrite(house.root, 'address: "hello@cedarhillpt.com"', 'address: "news@cedarhillpt.com"')
     (obstacle,) = examine(house, circumstances).obstacles
     assert obstacle.startswith("news@cedarhillpt.com: nobody has seen yet")
 
