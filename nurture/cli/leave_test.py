@@ -31,7 +31,7 @@ def leave_test(
     from urllib.parse import urlsplit
 
     from nurture.service.leave_test import probe_page, stop_arrived, ways_out
-    from nurture.workspace.fields import LOOPBACK
+    from nurture.workspace.public_url import LOOPBACK
 
     with house() as clinic:
         settings = clinic.workspace.settings

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from typing import Annotated
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -59,20 +58,6 @@ def _selector(text: str) -> str:
     return text
 
 
-def _public_url(text: str) -> str:
-    parts = urlsplit(text.rstrip("/"))
-    host = parts.hostname or ""
-    local = host in LOOPBACK
-    if parts.scheme not in ("http", "https") or not host or not _URL.fullmatch(text):
-        raise ValueError("write an address such as `https://mail.clinic.example`")
-    if parts.scheme == "http" and not local:
-        raise ValueError("must begin with https://, or one-click unsubscribing does not work (RFC 8058 3.1)")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise ValueError("must be a plain address: no user name, no `?`, no `#`")
-    _ = parts.port  # a number, or ValueError
-    return parts.geturl()
-
-
 def _duration(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
@@ -85,8 +70,6 @@ def _kind(title: str, **more: object) -> WithJsonSchema:
 _SLUG = r"^[a-z0-9][a-z0-9-]{0,62}$"
 _COLOUR = r"^#[0-9a-fA-F]{6}$"
 _COUNTRY = r"^[A-Z]{2}$"
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_URL = re.compile(r"[A-Za-z][\x21-\x7e]{1,199}")
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
 Line = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_one_line)]
 Zone = Annotated[str, AfterValidator(_zone), _kind("time zone", examples=["America/New_York"])]
@@ -108,9 +91,6 @@ Hours = Annotated[
             "examples": [{"mon-fri": "08:00-18:00"}],
         }
     ),
-]
-PublicUrl = Annotated[
-    str, AfterValidator(_public_url), _kind("public address", examples=["https://mail.clinic.example"])
 ]
 Secret = Annotated[
     SecretReference, BeforeValidator(SecretReference.parse), _kind("secret", examples=["env:SMTP_PASSWORD"])

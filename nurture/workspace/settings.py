@@ -23,13 +23,13 @@ from nurture.workspace.fields import (
     Line,
     MailAddress,
     Model,
-    PublicUrl,
     Secret,
     Selector,
     Slug,
     Zone,
 )
 from nurture.workspace.hours import parse_opening_hours
+from nurture.workspace.public_url import PublicUrl
 
 
 def _as_list(value: object) -> object:

@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 
 from nurture.errors import Problem
 from nurture.workspace.document import Document
-from nurture.workspace.fields import LOOPBACK
 from nurture.workspace.hours import EVENING, MORNING, OpeningHours
 from nurture.workspace.paths import confined_path
 from nurture.workspace.providers import KNOWN
+from nurture.workspace.public_url import LOOPBACK
 from nurture.workspace.settings import Feed, Sender, Settings, TlsMode
 from nurture.workspace.suggestions import did_you_mean
 
