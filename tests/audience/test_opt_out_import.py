@@ -16,13 +16,13 @@ from nurture.audience.erasing import erase_contact
 from nurture.audience.imports import apply_import, diff_import, import_order
 from nurture.audience.opt_out_import import Fate, OptOutChanges, import_opt_outs, judge, read_opt_out_files
 from nurture.audience.opt_out_rows import STRENGTH
-from nurture.audience.suppressing import lift_by_hand, suppress_by_hand
+from nurture.audience.suppressing import suppress_by_hand
 from nurture.errors import InputError
 from nurture.store import Store, meta
 from nurture.store.opt_outs import PastSuppression, active_suppressions
 from nurture.store.schema import contact, event
-from nurture.store.suppressions import SuppressionRow, list_suppressions
-from nurture.vocabulary import SuppressionReason
+from nurture.store.suppressions import SuppressionRow, lift, list_suppressions
+from nurture.vocabulary import SuppressionReason, SuppressionScope
 from nurture.workspace.workspace import Workspace
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -68,8 +68,11 @@ class Clinic:
     def suppress(self, address: str, reason: SuppressionReason, now: datetime = NOW) -> None:
         suppress_by_hand(self.store, self.workspace, address=address, reason=reason, now=now)
 
-    def lift(self, address: str, now: datetime = NOW) -> None:
-        lift_by_hand(self.store, self.workspace, address=address, because="asked for news again", now=now)
+    def come_back(self, address: str, now: datetime = NOW) -> None:
+        """As a person does by the link in a mail."""
+        key = address_hash(address, load_address_key(self.store, self.workspace.root / "data"))
+        with self.store.write() as connection:
+            assert lift(connection, SuppressionScope.ADDRESS, key, because="came back", now=now)
 
 
 @pytest.fixture
@@ -145,7 +148,7 @@ def test_contacts_who_left_before_get_no_mail_and_their_history_says_why(clinic:
 def test_who_came_back_since_is_left_alone_but_not_after_a_complaint(clinic: Clinic) -> None:
     for name in ("kim", "mad"):
         clinic.suppress(f"{name}@gym.example", LEFT)
-        clinic.lift(f"{name}@gym.example")
+        clinic.come_back(f"{name}@gym.example")
     old = "Email,Status,Date\nkim@gym.example,unsubscribed,2024-03-12\nmad@gym.example,complained,2024-03-12\n"
     changes = clinic.take_over(old, now=LATER)
     assert (changes.returned, changes.new) == (1, {COMPLAINED: 1})
