@@ -60,7 +60,9 @@ class Clinic:
         account = f"    connections: 2\n    smtp: {{host: 127.0.0.1, port: {port}, tls: none}}\n"
         text = settings.read_text().replace("    address:", f"{account}    address:", 1)
         assert account in text
-        settings.write_text(f'{text}window: {{hours: {{mon-sun: "07:00-21:00"}}}}\n{ALL_AT_ONCE}database: file:{address}\n')
+        settings.write_text(
+            f'{text}window: {{hours: {{mon-sun: "07:00-21:00"}}}}\n{ALL_AT_ONCE}database: file:{address}\n'
+        )
         rows = "".join(f"p{number}@club.example,Pat{number}\n" for number in range(PEOPLE))
         (root / "contacts.csv").write_text("Email,First name\n" + rows)
         self.environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
