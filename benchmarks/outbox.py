@@ -37,6 +37,8 @@ def make_clinic(folder: Path, people: int) -> None:
         copy(ROOT / name, folder / name)
     for path in (folder / "nurture.yaml", *(folder / "news").glob("*.md")):
         path.write_text(re.sub(r"(?m)^ *(logo|image|alt|image_alt):.*\n", "", path.read_text(encoding="utf-8")))
+    with (folder / "nurture.yaml").open("a", encoding="utf-8") as settings:
+        settings.write(f"\nbrakes: {{first_edition: {{over: {people}}}}}\n")  # as if others were sent before
     campaign = folder / "campaigns" / f"{CAMPAIGN}.yaml"
     campaign.write_text(campaign.read_text(encoding="utf-8").replace("max: 3", "max: 1"), encoding="utf-8")
     store = fill(folder, people)
