@@ -71,6 +71,16 @@ def clean_text(text: str) -> str:
     return " ".join(_BIDI.sub("", _CONTROL.sub(" ", _SURROGATE.sub("\ufffd", text))).split())
 
 
+def clean_lines(text: str, *, longest: int) -> str:
+    """``text`` of several lines, each as by `clean_text`, at most one empty line between; cut after ``longest``."""
+    lines: list[str] = []
+    for line in map(clean_text, text[: longest + 1].splitlines()):
+        if line or (lines and lines[-1]):
+            lines.append(line)
+    kept = "\n".join(lines).strip()
+    return kept if len(text) <= longest else f"{kept[: longest - 1]}…"
+
+
 def address_hash(key: str, secret: bytes) -> str:
     """A keyed hash of an address key: 32 hex digits, useless without ``secret``."""
     return hmac.digest(secret, key.encode(), "sha256").hex()[:32]

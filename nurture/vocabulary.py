@@ -248,6 +248,29 @@ class EventKind(StrEnum):
     ERASED = "erased"  # a contact was erased
 
 
+class ReplyTopic(StrEnum):
+    """What a person's answer is about, by plain words (`inbox/topics.toml`)."""
+
+    STOP = "stop"  # wants no more mail
+    REFERRAL = "referral"  # has somebody to send to the clinic, or asks how
+    MEETING = "meeting"  # wants to meet, to be called, to visit
+    ADDRESS_CHANGE = "address_change"  # another address, another person to write to
+    QUESTION = "question"  # asks something else
+    THANKS = "thanks"  # thanks, and nothing else
+    OTHER = "other"  # none of these
+
+
+class ReplyStanding(StrEnum):
+    """How a reply stands; the first ones need somebody most."""
+
+    OVERDUE = "overdue"  # waits longer than the limit
+    SOON = "soon"  # more than half of the limit is over
+    WAITING = "waiting"  # waits for an answer
+    NO_ANSWER_NEEDED = "no_answer_needed"  # thanks alone, or a wish to leave
+    SNOOZED = "snoozed"  # somebody looks at it later
+    ENDED = "ended"  # answered, or done
+
+
 class LinkPurpose(StrEnum):
     """What a signed link is for; a token for one purpose is worth nothing for another."""
 

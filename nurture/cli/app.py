@@ -24,6 +24,7 @@ from nurture.cli import (
     log,
     news,
     opt_outs,
+    replies,
     review,
     sandbox,
     segments,
@@ -95,6 +96,7 @@ doctor.register(app)
 leave_test.register(app)
 app.add_typer(log.app, name="log")
 app.add_typer(uncertain.app, name="uncertain")
+app.add_typer(replies.app, name="replies")
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(opt_outs.app, name="suppress")
 app.add_typer(segments.app, name="segments")

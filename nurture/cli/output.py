@@ -35,6 +35,8 @@ _STYLES = {
     "missed": "yellow",
     "uncertain": "magenta",
     "failed": "red",
+    "overdue": "red",
+    "soon": "yellow",
 }
 
 # C0 but tabs and line ends, DEL, C1 (ECMA-48), line and paragraph separators, direction overrides

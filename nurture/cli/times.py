@@ -28,6 +28,35 @@ def parse_time(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=zone)
 
 
+def parse_later(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
+    """``2026-12-01`` (its first minute), ``2026-12-01T09:30`` (the clinic's zone), or in how long: ``2 days``.
+
+    Returns an aware instant after ``now``; raises `InputError` for anything else.
+    """
+    from nurture.workspace.durations import parse_duration
+
+    try:
+        return now + parse_duration(text.lower().removeprefix("in").strip())
+    except (ValueError, OverflowError):
+        pass  # not a duration, so it must be a date
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            f"{text!r} is no time; write 2026-12-01, 2026-12-01T09:30, or in how long: `4 hours`, `2 days`"
+        ) from error
+    found = found if found.tzinfo else found.replace(tzinfo=zone)
+    if found <= now:
+        raise InputError(f"{text} is over; name a time that comes")
+    return found
+
+
+def hours_in_words(length: timedelta) -> str:
+    """Working time, to the minute: ``3 h 05 min``."""
+    hours, minutes = divmod(int(length.total_seconds()) // 60, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
+
+
 def ago(instant: datetime | None, now: datetime) -> str:
     """How long ago, in the largest unit that says enough: ``12 seconds ago``."""
     if instant is None:

@@ -30,6 +30,7 @@ from nurture.workspace.fields import (
 )
 from nurture.workspace.hours import parse_opening_hours
 from nurture.workspace.public_url import PublicUrl
+from nurture.workspace.replies import Privacy, Replies
 
 
 def _as_list(value: object) -> object:
@@ -324,6 +325,8 @@ class Settings(Model):
     )
     feeds: dict[Slug, Feed] = Field(default_factory=dict, description="Industry news, by a short name.")
     imports: Imports = Field(default_factory=lambda: Imports(), description="What imports may bring in.")
+    replies: Replies = Field(default_factory=lambda: Replies(), description="How soon answers are answered.")
+    privacy: Privacy = Field(default_factory=lambda: Privacy(), description="How long words of other people are kept.")
     test_recipients: tuple[MailAddress, ...] = Field(
         (), max_length=10, description="Who may get test mails, `nurture send CAMPAIGN --test`: your own people."
     )

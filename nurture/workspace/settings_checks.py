@@ -28,6 +28,7 @@ def check_settings(root: Path, settings: Settings, document: Document) -> Iterat
         yield from _sender(name, sender, settings, document)
     for name, feed in settings.feeds.items():
         yield from _feed(root, name, feed, document)
+    yield from _told(settings, document)
     yield from _providers(settings, document)
     yield from check_window(settings.window.hours, document)
     if settings.database.startswith("postgresql") and urlsplit(settings.database).password:
@@ -67,6 +68,16 @@ def _sender(name: str, sender: Sender, settings: Settings, document: Document) -
         yield document.problem((*place, "smtp", "tls"), "`none` is only for a server on this machine; use `starttls`")
     if (smtp.username is None) != (smtp.password is None):
         yield document.problem((*place, "smtp"), "`username` and `password` belong together", at_key=True)
+
+
+def _told(settings: Settings, document: Document) -> Iterator[Problem]:
+    for number, name in enumerate(settings.replies.tell):
+        person = settings.staff.get(name)
+        if person is None:
+            hint = did_you_mean(name, settings.staff) or "; add the person under `staff`"
+            yield document.problem(("replies", "tell", number), f"unknown person `{name}`{hint}")
+        elif person.address is None:
+            yield document.problem(("replies", "tell", number), f"`{name}` has no `address` under `staff`")
 
 
 def _dkim(place: tuple[str, ...], sender: Sender, document: Document) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from nurture.store.schema.deliveries import attempt, delivery, event
 from nurture.store.schema.machine import alert, job_run, meta, pace, sender_state, worker
 from nurture.store.schema.news import feed, feed_entry, news_list, news_list_item
 from nurture.store.schema.people import consent, contact, contact_category, contact_tag, organization, suppression
+from nurture.store.schema.replies import reply, reply_answer
 
 __all__ = [
     "UtcDateTime",
@@ -34,6 +35,8 @@ __all__ = [
     "news_list_item",
     "organization",
     "pace",
+    "reply",
+    "reply_answer",
     "sender_state",
     "suppression",
     "worker",

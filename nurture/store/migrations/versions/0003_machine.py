@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0003"
 down_revision = "0002"
@@ -11,6 +12,7 @@ depends_on = None
 # As in nurture.store.schema on the day of the release; a migration never changes.
 identifier = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 instant = sa.DateTime(timezone=True)
+json = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
 
 def upgrade() -> None:
     """Make them."""
@@ -79,4 +81,60 @@ def upgrade() -> None:
         sa.Column("seen_at", instant, nullable=False),
         sa.Column("ended_at", instant, nullable=True),
         sa.PrimaryKeyConstraint("owner", name=op.f("pk_worker")),
+    )
+    op.create_table(
+        "reply",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("received_at", instant, nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("delivery_id", identifier, nullable=True),
+        sa.Column("contact_id", identifier, nullable=True),
+        sa.Column("organization_id", identifier, nullable=True),
+        sa.Column("sender", sa.Text(), nullable=True),
+        sa.Column("sender_key", sa.Text(), nullable=True),
+        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("words", sa.Text(), nullable=True),
+        sa.Column("topic", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=True),
+        sa.Column("references", json, nullable=False),
+        sa.Column("answered_at", instant, nullable=True),
+        sa.Column("done_at", instant, nullable=True),
+        sa.Column("done_by", sa.Text(), nullable=True),
+        sa.Column("snoozed_until", instant, nullable=True),
+        sa.Column("assigned_to", sa.Text(), nullable=True),
+        sa.Column("warned_at", instant, nullable=True),
+        sa.Column("overdue_told_at", instant, nullable=True),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_reply_contact_id"), ondelete="SET NULL"),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["delivery.id"], name=op.f("fk_reply_delivery_id"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reply")),
+        sa.UniqueConstraint("key", name=op.f("uq_reply_key")),
+    )
+    op.create_index(
+        "ix_reply_open",
+        "reply",
+        ["mode", "received_at"],
+        unique=False,
+        sqlite_where=sa.text("answered_at IS NULL AND done_at IS NULL"),
+        postgresql_where=sa.text("answered_at IS NULL AND done_at IS NULL"),
+    )
+    op.create_index(op.f("ix_reply_mode_received_at"), "reply", ["mode", "received_at"], unique=False)
+    op.create_index(op.f("ix_reply_received_at"), "reply", ["received_at"], unique=False)
+    op.create_index(op.f("ix_reply_sender_key"), "reply", ["sender_key"], unique=False)
+    op.create_index(op.f("ix_reply_message_id"), "reply", ["message_id"], unique=False)
+    op.create_index(op.f("ix_reply_delivery_id"), "reply", ["delivery_id"], unique=False)
+    op.create_index(op.f("ix_reply_contact_id"), "reply", ["contact_id"], unique=False)
+    op.create_table(
+        "reply_answer",
+        sa.Column("reply_id", identifier, nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("sent_at", instant, nullable=False),
+        sa.Column("sender", sa.Text(), nullable=True),
+        sa.Column("words", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["reply_id"], ["reply.id"], name=op.f("fk_reply_answer_reply_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("reply_id", "key", name=op.f("pk_reply_answer")),
     )
