@@ -43,7 +43,7 @@ _STYLES = {
 # (Unicode 9, "Trojan Source"), and surrogates: bytes of a file's name that no UTF-8 can hold.
 _STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
-_WHOLE = ("id", "time", "edition", "state", "date", "expires")
+_WHOLE = ("id", "time", "edition", "state", "date", "expires", "waits")
 
 
 def visible(text: str) -> str:

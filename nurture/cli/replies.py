@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(invoke_without_command=True, help="What people wrote back, and how long they wait for an answer.")
 
-_WORDS = 90  # characters of somebody's words in the list; `replies show` has all of them
+_WORDS = 80  # characters of somebody's words in the list; `replies show` has all of them
+_WORD = 20  # ... and of one word, which a table cannot break
 Number = Annotated[int, typer.Argument(metavar="ID", help="The number in the first column of the list.")]
 
 
@@ -67,24 +68,25 @@ def _print_list(found: tuple[WaitingReply, ...], zone: ZoneInfo, *, everything: 
     snoozed = [each for each in found if each.standing is ReplyStanding.SNOOZED]
     shown = [each for each in found if everything or each.standing is not ReplyStanding.SNOOZED]
     if shown:
-        table(
-            [">id", "time", "who", "about", "newest words", ">waits", "standing", "topic", "whose"],
-            [
-                (
-                    each.reply.id,
-                    each.reply.received_at.astimezone(zone),
-                    _who(each),
-                    each.reply.campaign,
-                    _newest_words(each),
-                    hours_in_words(each.waited),
-                    each.standing.replace("_", " "),
-                    each.reply.topic.replace("_", " "),
-                    each.reply.assigned_to,
-                )
-                for each in shown
-            ],
+        columns = [">id", "time", "who", "about", "newest words", ">waits", "standing", "topic", "whose"]
+        rows = [
+            (
+                each.reply.id,
+                f"{each.reply.received_at.astimezone(zone):%b %d %H:%M}",
+                _who(each),
+                each.reply.campaign,
+                _newest_words(each),
+                hours_in_words(each.waited),
+                each.standing.replace("_", " "),
+                each.reply.topic.replace("_", " "),
+                each.reply.assigned_to,
+            )
+            for each in shown
+        ]
+        table(columns, rows)
+        say(
+            "Your answer from your mail program ends the waiting. More: nurture replies show ID, done ID, snooze, assign"
         )
-        say("nurture replies show ID: the whole thread. An answer from your mail program ends it; so does: done ID")
     else:
         say("Nobody wrote back yet." if everything else "Nobody waits for an answer.", style="green")
     if snoozed and not everything:
@@ -100,8 +102,13 @@ def _who(each: WaitingReply) -> str:
 
 
 def _newest_words(each: WaitingReply) -> str:
-    words = " ".join((each.reply.words or each.reply.subject or "").split())
-    return words if len(words) <= _WORDS else f"{words[: _WORDS - 1]}…"
+    words = (each.reply.words or each.reply.subject or "")[: 10 * _WORDS].split()
+    line = " ".join(_cut(word, _WORD) for word in words)
+    return _cut(line, _WORDS)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def _print_report(report: AnsweringReport, *, as_json: bool) -> None:
@@ -116,8 +123,8 @@ def _print_report(report: AnsweringReport, *, as_json: bool) -> None:
 
     def cells(times: AnsweringTimes) -> tuple[object, ...]:
         share = None if times.in_time is None else f"{times.in_time:.0%}"
-        median, most = (value and hours_in_words(value) for value in (times.median, times.ninety_percent))
-        return times.name, times.replies, times.answered, median, most, share
+        within = (None if each is None else hours_in_words(each) for each in (times.median, times.ninety_percent))
+        return times.name, times.replies, times.answered, *within, share
 
     for title, rows in (("month", report.months), ("campaign", report.campaigns)):
         columns = [title, ">replies", ">answered", ">half within", ">90 % within", ">in time"]

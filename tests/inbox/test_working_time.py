@@ -81,7 +81,7 @@ def working_times(draw):
     minutes = sorted(draw(MINUTES))
     spans = ", ".join(f"{clock(a)}-{clock(b)}" for a, b in zip(minutes[::2], minutes[1::2], strict=True))
     holidays = draw(st.frozensets(st.dates(date(2026, 1, 1), date(2026, 12, 31)), max_size=20))
-    return WorkingTime(parse_opening_hours({day: spans for day in draw(DAYS)}), holidays, ZoneInfo(draw(ZONES)))
+    return WorkingTime(parse_opening_hours(dict.fromkeys(draw(DAYS), spans)), holidays, ZoneInfo(draw(ZONES)))
 
 
 @given(working_times(), INSTANTS, INSTANTS, INSTANTS)
