@@ -62,7 +62,7 @@ def replies(
 
 
 def _print_list(found: tuple[WaitingReply, ...], zone: ZoneInfo, *, everything: bool) -> None:
-    from nurture.cli.times import hours_in_words
+    from nurture.reports.words import working_time_in_words
     from nurture.vocabulary import ReplyStanding
 
     snoozed = [each for each in found if each.standing is ReplyStanding.SNOOZED]
@@ -76,7 +76,7 @@ def _print_list(found: tuple[WaitingReply, ...], zone: ZoneInfo, *, everything: 
                 _who(each),
                 each.reply.campaign,
                 _newest_words(each),
-                hours_in_words(each.waited),
+                working_time_in_words(each.waited),
                 each.standing.replace("_", " "),
                 each.reply.topic.replace("_", " "),
                 each.reply.assigned_to,
@@ -85,7 +85,7 @@ def _print_list(found: tuple[WaitingReply, ...], zone: ZoneInfo, *, everything: 
         ]
         table(columns, rows)
         say(
-            "Your answer from your mail program ends the waiting. More: nurture replies show ID, done ID, snooze, assign"
+            "Your answer from your mail program ends the waiting. More: nurture replies show ID, done ID, snooze ID"
         )
     else:
         say("Nobody wrote back yet." if everything else "Nobody waits for an answer.", style="green")
@@ -112,7 +112,7 @@ def _cut(text: str, length: int) -> str:
 
 
 def _print_report(report: AnsweringReport, *, as_json: bool) -> None:
-    from nurture.cli.times import hours_in_words
+    from nurture.reports.words import working_time_in_words
 
     if as_json:
         print_json(report)
@@ -123,14 +123,16 @@ def _print_report(report: AnsweringReport, *, as_json: bool) -> None:
 
     def cells(times: AnsweringTimes) -> tuple[object, ...]:
         share = None if times.in_time is None else f"{times.in_time:.0%}"
-        within = (None if each is None else hours_in_words(each) for each in (times.median, times.ninety_percent))
+        within = (
+            None if each is None else working_time_in_words(each) for each in (times.median, times.ninety_percent)
+        )
         return times.name, times.replies, times.answered, *within, share
 
     for title, rows in (("month", report.months), ("campaign", report.campaigns)):
         columns = [title, ">replies", ">answered", ">half within", ">90 % within", ">in time"]
         table(columns, [cells(times) for times in rows])
     say(
-        f"Times are the clinic's working hours; in time is an answer within {hours_in_words(report.limit)}, "
+        f"Times are the clinic's working hours; in time is an answer within {working_time_in_words(report.limit)}, "
         "and who still waits longer counts as not. Thanks alone and wishes to leave are left out."
     )
 

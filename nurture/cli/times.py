@@ -51,12 +51,6 @@ def parse_later(text: str, *, now: datetime, zone: ZoneInfo) -> datetime:
     return found
 
 
-def hours_in_words(length: timedelta) -> str:
-    """Working time, to the minute: ``3 h 05 min``."""
-    hours, minutes = divmod(int(length.total_seconds()) // 60, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
-
-
 def ago(instant: datetime | None, now: datetime) -> str:
     """How long ago, in the largest unit that says enough: ``12 seconds ago``."""
     if instant is None:

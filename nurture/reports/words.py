@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from nurture.planning.gates import REASONS_IN_WORDS
@@ -24,6 +24,12 @@ EDITION_REASONS = {
 def local(instant: datetime, zone: ZoneInfo) -> str:
     """An instant as wall time in the clinic's zone: ``2026-12-01 09:31``."""
     return instant.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def working_time_in_words(length: timedelta) -> str:
+    """Working time to the minute: ``3 h 05 min``."""
+    hours, minutes = divmod(int(length.total_seconds()) // 60, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min"
 
 
 def answer_in_words(attempt: AttemptRow | None) -> str:

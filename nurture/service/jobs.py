@@ -1,4 +1,4 @@
-"""The named jobs of the loop: plan, deliver, feeds, housekeeping.
+"""The named jobs of the loop: plan, deliver, feeds, housekeeping, replies.
 
 Each records its start, end and error in the database (`nurture status` shows
 them), so a job that fails is seen and the others go on.
@@ -28,6 +28,7 @@ PLAN = "plan"
 DELIVER = "deliver"
 FEEDS = "feeds"
 HOUSEKEEPING = "housekeeping"
+REPLIES = "replies"
 
 # How often each is woken. What is due is asked of the database every time, so
 # these only bound how late something can be noticed.
@@ -36,6 +37,7 @@ INTERVALS = {
     DELIVER: timedelta(seconds=2),
     FEEDS: timedelta(minutes=60),
     HOUSEKEEPING: timedelta(seconds=30),
+    REPLIES: timedelta(minutes=5),
 }
 
 # Seconds that a line of the loop waits for its sender's limit with its connection open.
@@ -126,11 +128,14 @@ def feeds(house: House) -> FeedReport:
 
 
 def housekeeping(house: House) -> None:
-    """Keep segments fast: custom attributes that conditions use get an index."""
+    """Keep segments fast (custom attributes that conditions use get an index), forget old words of readers."""
     from nurture.audience.segments import attributes_used
+    from nurture.store import replies
     from nurture.store.expressions import ensure_attribute_indices
 
     workspace = house.workspace
     conditions = [*workspace.segments.values(), *(campaign.to for campaign in workspace.campaigns.values())]
     with house.store.write() as connection:
         ensure_attribute_indices(connection, attributes_used(conditions))
+        kept = workspace.settings.privacy.reply_text
+        replies.forget_words(connection, before=house.clock.now() - kept)

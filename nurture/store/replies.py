@@ -11,14 +11,17 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from nurture.address import clean_lines, clean_text
+from nurture.store import meta
 from nurture.store.inserting import insert
 from nurture.store.schema import delivery, reply, reply_answer
+from nurture.store.schema import meta as meta_table
 from nurture.vocabulary import Mode, ReplyTopic
 
 MAX_WORDS = 10_000  # characters that are kept of what somebody wrote
 _MAX_LINE = 500  # of a sender and a subject
 _MAX_REFERENCES = 50  # a thread is known by fewer
 BY_ERASURE = "erasure"
+_DIGEST = "reply digest"  # in `meta`, by mode: when the owner was told
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,21 @@ def told(connection: Connection, *, warned: Sequence[int], overdue: Sequence[int
     """The owner was told of these replies."""
     for column, numbers in ((reply.c.warned_at, warned), (reply.c.overdue_told_at, overdue)):
         connection.execute(sa.update(reply).where(reply.c.id.in_(numbers), column.is_(None)).values({column.name: now}))
+
+
+def last_digest(connection: Connection, *, mode: Mode) -> datetime | None:
+    """When the owner was last told who waits (UTC), or None."""
+    kept = meta.get(connection, f"{_DIGEST} {mode}")
+    return datetime.fromisoformat(kept) if kept else None
+
+
+def turn_digest(connection: Connection, *, mode: Mode, last: datetime | None, to: datetime | None) -> bool:
+    """Take the turn to tell the owner, or give it back (``to`` the instant before); False: another was faster."""
+    key = f"{_DIGEST} {mode}"
+    connection.execute(insert(connection, meta_table).values(key=key, value="").on_conflict_do_nothing())
+    was, becomes = (each.isoformat() if each else "" for each in (last, to))
+    turn = sa.update(meta_table).where(meta_table.c.key == key, meta_table.c.value == was).values(value=becomes)
+    return connection.execute(turn).rowcount > 0
 
 
 def forget_words(connection: Connection, *, before: datetime) -> int:
