@@ -84,9 +84,7 @@ def _print_list(found: tuple[WaitingReply, ...], zone: ZoneInfo, *, everything: 
             for each in shown
         ]
         table(columns, rows)
-        say(
-            "Your answer from your mail program ends the waiting. More: nurture replies show ID, done ID, snooze ID"
-        )
+        say("Your answer from your mail program ends the waiting. More: nurture replies show ID, done ID, snooze ID")
     else:
         say("Nobody wrote back yet." if everything else "Nobody waits for an answer.", style="green")
     if snoozed and not everything:

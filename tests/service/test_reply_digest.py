@@ -40,7 +40,9 @@ class Desk:
         with self.house.store.write() as connection:
             ids = connection.scalars(sa.select(contact.c.id).order_by(contact.c.id)).all()
             who = ids[self._keys]
-            connection.execute(sa.update(contact).where(contact.c.id == who).values(last_name=name or f"Doe{self._keys}"))
+            connection.execute(
+                sa.update(contact).where(contact.c.id == who).values(last_name=name or f"Doe{self._keys}")
+            )
             if patient:
                 connection.execute(sa.insert(contact_category).values(contact_id=who, category="past_patient"))
             return replies.take(
@@ -134,7 +136,7 @@ def test_the_clinic_is_told_while_it_works(desk):
 def test_at_most_one_in_half_a_working_day(desk):
     for hours in (0, 0.5, 1, 1.5):
         desk.wrote(hours=hours)
-    sent = [hours / 4 for hours in range(0, 4 * 24 * 4) if desk.at(hours / 4)]
+    sent = [hours / 4 for hours in range(4 * 24 * 4) if desk.at(hours / 4)]
     assert sent[0] == 4
     assert len(sent) == 3
     assert sent[1] - sent[0] >= 4
