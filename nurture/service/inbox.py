@@ -1,0 +1,172 @@
+"""What comes back, step by step: read → judge → match → write down → act.
+
+Reading and judging touch no database. The other steps of a batch of mails are
+one transaction, together with how far its folder was read: whatever is killed
+in between, each mail is taken in, and acts, exactly once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from nurture.errors import InputError
+from nurture.inbox.judgement import Judgement
+from nurture.inbox.judging import judge
+from nurture.inbox.mail import Mail
+from nurture.inbox.opening import open_mailbox
+from nurture.inbox.parsing import parse_mail
+from nurture.inbox.raw_mail import Batch, MailboxSession, RawMail, content_key
+from nurture.service.house import House
+from nurture.store import Connection, inbound, meta
+from nurture.store.inbound import Content, FolderPosition, InboundMail
+from nurture.vocabulary import MailKind, Mode
+from nurture.workspace.mailbox import Mailbox, MailboxKind
+
+log = logging.getLogger("nurture")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A mail, what it was taken for, and the key by which it is known again."""
+
+    raw: RawMail
+    key: str
+    mail: Mail
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """To which of our mails, and to whom, a mail belongs; ``matched_by`` is how we know."""
+
+    matched_by: str
+    delivery_id: int | None = None
+    contact_id: int | None = None
+    organization_id: int | None = None
+
+
+def read_mailbox(house: House) -> Counter[MailKind]:
+    """Read the clinic's mailbox once; how many mails of each kind are new.
+
+    Raises `InputError` without a mailbox in nurture.yaml, `MailboxError` if not
+    all of it could be read: what could be has been taken in by then.
+    """
+    mailbox = house.workspace.settings.mailbox
+    if mailbox is None:
+        raise InputError("nurture.yaml names no mailbox; add `mailbox` (docs/replies.md says how)")
+    session = open_mailbox(mailbox, house.store, root=house.root)
+    try:
+        return take_in(house, mailbox, session)
+    finally:
+        session.close()
+
+
+def take_in(house: House, mailbox: Mailbox, session: MailboxSession) -> Counter[MailKind]:
+    """Read, judge and write down all that arrived, batch by batch; how many mails of each kind are new."""
+    with house.store.read() as connection:
+        positions = inbound.positions(connection, mailbox.account)
+    counts: Counter[MailKind] = Counter()
+    for batch in session.batches(positions, house.clock.now()):
+        judged = list(_judged(batch))
+        with house.store.write_in_turn() as connection:
+            counts.update(_settle(connection, mailbox, batch.position, judged, now=house.clock.now()))
+    return counts
+
+
+def _judged(batch: Batch) -> Iterator[Judged]:
+    """The mails of a batch with their verdicts; one that lies there twice comes once."""
+    seen: set[str] = set()
+    for raw in batch.mails:
+        key = content_key(raw, batch.position)
+        if key not in seen:
+            seen.add(key)
+            yield Judged(raw, key, *_judgement(raw))
+
+
+def _judgement(raw: RawMail) -> tuple[Mail, Judgement]:
+    if raw.unreadable:
+        return parse_mail(b""), Judgement(MailKind.UNKNOWN, f"the server could not hand it out: {raw.unreadable}")
+    try:
+        mail = parse_mail(raw.octets)
+        return mail, judge(mail)
+    except Exception as error:  # anybody can send a mail; none may stop what reads the others
+        log.exception("a mail could not be judged; please report this")
+        return parse_mail(b""), Judgement(MailKind.UNKNOWN, f"it could not be judged ({type(error).__name__})")
+
+
+def _settle(
+    connection: Connection, mailbox: Mailbox, position: FolderPosition, judged: Iterable[Judged], *, now: datetime
+) -> Counter[MailKind]:
+    """Match, write down, act, and move on, in one transaction."""
+    mode = meta.get_mode(connection)
+    fresh = _unknown(connection, list(judged))
+    links = {each.key: _match(connection, each) for each in fresh}
+    rows = [_row(each, links[each.key], mailbox, position, mode=mode, now=now) for each in fresh]
+    ours = inbound.record(connection, rows)  # another reader may have been faster
+    for each in fresh:
+        if each.key in ours:
+            _act(connection, each, links[each.key], now=now)
+    inbound.move_to(connection, position)
+    return Counter(each.judgement.kind for each in fresh if each.key in ours)
+
+
+def _unknown(connection: Connection, judged: list[Judged]) -> list[Judged]:
+    known = inbound.known(connection, [each.key for each in judged]) if judged else frozenset()
+    return [each for each in judged if each.key not in known]
+
+
+def _match(connection: Connection, judged: Judged) -> Link | None:
+    """To which of our mails, and to whom, the mail belongs. Here matching comes in; until then nobody knows."""
+    return None
+
+
+def _act(connection: Connection, judged: Judged, link: Link | None, *, now: datetime) -> None:
+    """What the mail changes: suppressions, absences, replies. Here acting comes in; until then nothing does."""
+
+
+def _row(
+    judged: Judged, link: Link | None, mailbox: Mailbox, position: FolderPosition, *, mode: Mode, now: datetime
+) -> InboundMail:
+    return InboundMail(
+        mode=mode,
+        key=judged.key,
+        account=position.account,
+        folder=position.folder,
+        uid_validity=position.uid_validity,
+        uid=judged.raw.uid,
+        file_name=judged.raw.file_name,
+        received_at=judged.raw.received_at,
+        taken_at=now,
+        kind=judged.judgement.kind,
+        cut=judged.raw.cut or judged.mail.cut,
+        content=_content(judged, link) if _may_keep(link, mailbox) else None,
+    )
+
+
+def _may_keep(link: Link | None, mailbox: Mailbox) -> bool:
+    """Whether words of the mail may stay: in a shared mailbox only of one that has to do with us (DESIGN 8)."""
+    if mailbox.kind is MailboxKind.DEDICATED:
+        return True
+    return link is not None and (link.delivery_id is not None or link.contact_id is not None)
+
+
+def _content(judged: Judged, link: Link | None) -> Content:
+    verdict = dataclasses.asdict(judged.judgement)
+    mail = judged.mail
+    return Content(
+        sender=mail.sender or None,
+        subject=mail.subject or None,
+        message_id=mail.fields.raw("message-id").strip().strip("<>") or None,
+        why=verdict.pop("why"),
+        text=verdict.pop("text"),
+        judgement=verdict,
+        matched_by=link.matched_by if link else None,
+        delivery_id=link.delivery_id if link else None,
+        contact_id=link.contact_id if link else None,
+        organization_id=link.organization_id if link else None,
+    )
