@@ -23,6 +23,7 @@ from nurture.cli import (
     keys,
     leave_test,
     log,
+    mailbox,
     news,
     opt_outs,
     review,
@@ -94,6 +95,7 @@ going_live.register(app)
 review.register(app)
 doctor.register(app)
 leave_test.register(app)
+mailbox.register(inbox.app)
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(log.app, name="log")
 app.add_typer(uncertain.app, name="uncertain")

@@ -31,7 +31,7 @@ class Beginning:
         """Whether the mailbox had the mail before we began to read it."""
         if mail.received_at is None:
             return False
-        since = self.position.since
+        since = self.position.since.replace(microsecond=0)  # the server's instants are whole seconds
         return mail.received_at < (since if self.from_the_start else since - _OLD)
 
 

@@ -108,14 +108,16 @@ class BoundedImap(imaplib.IMAP4):
         return taken
 
     def _fill(self) -> None:
+        late = f"the server's answer takes longer than {self._bounds.command:g} s"
         remaining = self._deadline - monotonic()
         if remaining <= 0:
-            raise self.abort(f"the server's answer takes longer than {self._bounds.command:g} s")
+            raise self.abort(late)
         self.sock.settimeout(min(self._bounds.silence, remaining))
         try:
             octets = self.sock.recv(65_536)
         except TimeoutError as error:
-            raise self.abort(f"the server says nothing for {min(self._bounds.silence, remaining):.3g} s") from error
+            silent = f"the server says nothing for {self._bounds.silence:g} s"
+            raise self.abort(late if remaining < self._bounds.silence else silent) from error
         except OSError as error:
             raise self.abort(f"the connection broke: {error}") from error
         if not octets:

@@ -90,7 +90,7 @@ def _authenticate(account: ImapAccount, client: BoundedImap, password: str) -> N
         raise LoginError(f"{account.server} {words}") from None
     except (imaplib.IMAP4.error, ImapToolsError) as error:
         # RFC 5530 3: UNAVAILABLE is about the server, not about us. The cause may repeat the password.
-        said = clean_text(str(error).replace(password, "***"))[:300]
+        said = clean_text(str(error).replace(password, "***"))[:300].rstrip(" .")
         kind = MailboxError if "[UNAVAILABLE]" in said else LoginError
         words = "check user name and password; some providers want an app password, or IMAP switched on first"
         raise kind(f"{account.server} refuses the login of {settings.username}: {said}; {words}") from None

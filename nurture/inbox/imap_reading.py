@@ -19,7 +19,7 @@ from nurture.inbox.imap_idling import idle
 from nurture.inbox.imap_login import FAILURES, ImapAccount, log_in
 from nurture.inbox.imap_taking import MAX_HELD, Taken, settled, take_all, take_each
 from nurture.inbox.parsing import MAX_OCTETS
-from nurture.inbox.raw_mail import BATCH, Batch
+from nurture.inbox.raw_mail import BATCH, BATCH_OCTETS, Batch
 from nurture.store.inbound import FolderPosition
 
 _EPOCH = datetime(1970, 1, 2, tzinfo=UTC)
@@ -124,7 +124,7 @@ class ImapSession:
             if folder is not None:
                 found.setdefault(folder.name, folder)
             elif not may_be_missing(wanted):
-                troubles.append(f"there is no folder `{wanted}` that holds mail")
+                troubles.append(f"there is no folder `{wanted}` that holds mail (`mailbox.folders` names it)")
         return list(found.values())
 
     def _open(self, folder: ListedFolder) -> tuple[BoundedImap, OpenFolder]:
@@ -160,9 +160,13 @@ class ImapSession:
             uids = search_after(client, here.uid, beginning.earliest)
         held: list[Taken] = []
         for part, last in self._parts(folder, beginning, uids):
-            ready, held = settled([*held, *self._take(folder, here, part)])
-            mails = tuple(replace(taken.mail, received_at=min(taken.mail.received_at, now)) for taken in ready)
-            yield Batch(replace(here, uid=held[0].mail.uid - 1 if held else last), mails)
+            for taken in self._take(folder, here, part):
+                held.append(taken)
+                if sum(len(each.mail.octets) for each in held) > BATCH_OCTETS:  # the sizes told were wrong
+                    ready, held = settled(held)
+                    yield _batch(here, ready, held, last=taken.mail.uid, now=now)
+            ready, held = settled(held)
+            yield _batch(here, ready, held, last=last, now=now)
             if len(held) >= MAX_HELD:
                 break
         if held:
@@ -205,3 +209,9 @@ class ImapSession:
         """After a refusal the connection is as it was; after all else nobody knows what comes next on it."""
         if not isinstance(error, RefusedError):
             self._drop()
+
+
+def _batch(here: FolderPosition, ready: Sequence[Taken], held: Sequence[Taken], *, last: int, now: datetime) -> Batch:
+    """The mails that are ready; the folder is read up to ``last``, or to before what is held back."""
+    mails = tuple(replace(taken.mail, received_at=min(taken.mail.received_at, now)) for taken in ready)
+    return Batch(replace(here, uid=held[0].mail.uid - 1 if held else last), mails)

@@ -16,7 +16,7 @@ from datetime import datetime
 
 from nurture.errors import InputError
 from nurture.inbox.judgement import Judgement
-from nurture.inbox.judging import judge
+from nurture.inbox.judging import Ourselves, judge_mail
 from nurture.inbox.mail import Mail
 from nurture.inbox.opening import open_mailbox
 from nurture.inbox.parsing import parse_mail
@@ -26,6 +26,7 @@ from nurture.store import Connection, inbound, meta
 from nurture.store.inbound import Content, FolderPosition, InboundMail
 from nurture.vocabulary import MailKind, Mode
 from nurture.workspace.mailbox import Mailbox, MailboxKind
+from nurture.workspace.settings import Settings
 
 log = logging.getLogger("nurture")
 
@@ -50,15 +51,26 @@ class Link:
     organization_id: int | None = None
 
 
-def read_mailbox(house: House) -> Counter[MailKind]:
-    """Read the clinic's mailbox once; how many mails of each kind are new.
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """How many mails of each kind are new; ``first_time`` says that only the mailbox's present end was noted."""
+
+    kinds: Counter[MailKind]
+    first_time: bool
+
+
+def read_mailbox(house: House) -> TakenIn:
+    """Read the clinic's mailbox once.
 
     Raises `InputError` without a mailbox in nurture.yaml, `MailboxError` if not
     all of it could be read: what could be has been taken in by then.
     """
     mailbox = house.workspace.settings.mailbox
     if mailbox is None:
-        raise InputError("nurture.yaml names no mailbox; add `mailbox` (docs/replies.md says how)")
+        raise InputError(
+            "nurture.yaml names no mailbox to read; write one: `mailbox: {imap: {host: imap.provider.example, "
+            "username: hello@clinic.example, password: env:IMAP_PASSWORD}}`"
+        )
     session = open_mailbox(mailbox, house.store, root=house.root)
     try:
         return take_in(house, mailbox, session)
@@ -66,34 +78,41 @@ def read_mailbox(house: House) -> Counter[MailKind]:
         session.close()
 
 
-def take_in(house: House, mailbox: Mailbox, session: MailboxSession) -> Counter[MailKind]:
-    """Read, judge and write down all that arrived, batch by batch; how many mails of each kind are new."""
+def take_in(house: House, mailbox: Mailbox, session: MailboxSession) -> TakenIn:
+    """Read, judge and write down all that arrived, batch by batch."""
     with house.store.read() as connection:
         positions = inbound.positions(connection, mailbox.account)
-    counts: Counter[MailKind] = Counter()
+    ourselves = _ourselves(house.workspace.settings)
+    kinds: Counter[MailKind] = Counter()
     for batch in session.batches(positions, house.clock.now()):
-        judged = list(_judged(batch))
+        judged = list(_judged(batch, ourselves))
         with house.store.write_in_turn() as connection:
-            counts.update(_settle(connection, mailbox, batch.position, judged, now=house.clock.now()))
-    return counts
+            kinds.update(_settle(connection, mailbox, batch.position, judged, now=house.clock.now()))
+    return TakenIn(kinds, first_time=not positions)
 
 
-def _judged(batch: Batch) -> Iterator[Judged]:
+def _ourselves(settings: Settings) -> Ourselves:
+    addresses = [sender.address for sender in settings.senders.values()]
+    addresses += [sender.reply_to for sender in settings.senders.values() if sender.reply_to]
+    return Ourselves(frozenset(map(str.lower, addresses)))
+
+
+def _judged(batch: Batch, ourselves: Ourselves) -> Iterator[Judged]:
     """The mails of a batch with their verdicts; one that lies there twice comes once."""
     seen: set[str] = set()
     for raw in batch.mails:
         key = content_key(raw, batch.position)
         if key not in seen:
             seen.add(key)
-            yield Judged(raw, key, *_judgement(raw))
+            yield Judged(raw, key, *_judgement(raw, ourselves))
 
 
-def _judgement(raw: RawMail) -> tuple[Mail, Judgement]:
+def _judgement(raw: RawMail, ourselves: Ourselves) -> tuple[Mail, Judgement]:
     if raw.unreadable:
         return parse_mail(b""), Judgement(MailKind.UNKNOWN, f"the server could not hand it out: {raw.unreadable}")
     try:
         mail = parse_mail(raw.octets)
-        return mail, judge(mail)
+        return mail, judge_mail(mail, ourselves=ourselves)
     except Exception as error:  # anybody can send a mail; none may stop what reads the others
         log.exception("a mail could not be judged; please report this")
         return parse_mail(b""), Judgement(MailKind.UNKNOWN, f"it could not be judged ({type(error).__name__})")

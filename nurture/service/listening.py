@@ -58,7 +58,7 @@ class Listener:
             return
         try:
             session = self._session(mailbox)
-            counts = take_in(self._house, mailbox, session)
+            kinds = take_in(self._house, mailbox, session).kinds
         except NurtureError as error:
             if self._stopping.is_set():
                 return  # it was we who broke it off
@@ -66,8 +66,8 @@ class Listener:
             self._pause = LOGIN_PAUSE if isinstance(error, LoginError) else usual
             raise
         self._pause = 0.0
-        if counts:
-            log.info("mailbox: %s", ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())))
+        if kinds:
+            log.info("mailbox: %s", ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
         session.wait(WAIT)
 
     def _session(self, mailbox: Mailbox) -> MailboxSession:

@@ -5,13 +5,19 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, GetJsonSchemaHandler
+from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
 from nurture.workspace.fields import Line, Model, Secret, TlsMode
 
 NONE = "none"
+
+
+def _some(folders: tuple[str, ...]) -> tuple[str, ...]:
+    if not folders:
+        raise ValueError("name at least one folder, or leave `folders` out")
+    return folders
 
 
 class MailboxKind(StrEnum):
@@ -41,7 +47,7 @@ class Mailbox(Model):
 
     imap: Imap | None = Field(None, description="An account on an IMAP server.")
     maildir: Line | None = Field(None, description="A Maildir folder on this machine, instead of `imap`.")
-    folders: Annotated[tuple[Line, ...], Field(min_length=1, max_length=20)] = Field(
+    folders: Annotated[tuple[Line, ...], Field(max_length=20), AfterValidator(_some)] = Field(
         ("INBOX", "Junk"),
         description="Folders that are read. `Junk`, `Sent`, `Archive` and `Trash` also find the folder that the server "
         "uses for it, whatever its name; one of these that is not there is no problem.",
