@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import select
-import socket
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +33,7 @@ class MaildirSession:
         self._name = name
         self._known_files = known_files
         self._seen: dict[str, set[str]] = {}  # files that need no second look, by folder
-        self._waker, self._wake = socket.socketpair()
+        self._stopping = threading.Event()
 
     def batches(self, positions: dict[str, FolderPosition], now: datetime) -> Iterator[Batch]:
         """As `MailboxSession` says."""
@@ -57,16 +56,14 @@ class MaildirSession:
 
     def wait(self, seconds: float) -> None:
         """As `MailboxSession` says."""
-        select.select([self._waker], [], [], seconds)
+        self._stopping.wait(seconds)
 
     def stop(self) -> None:
         """As `MailboxSession` says."""
-        self._wake.send(b"!")
+        self._stopping.set()
 
     def close(self) -> None:
-        """As `MailboxSession` says."""
-        self._waker.close()
-        self._wake.close()
+        """As `MailboxSession` says; no file is open between two batches."""
 
     def _place(self, folder: str) -> Path | None:
         names = ["."] if folder.upper() == "INBOX" else [f".{folder}", f".{utf7_encode(folder).decode('ascii')}"]
