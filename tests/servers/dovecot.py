@@ -103,12 +103,23 @@ class Dovecot:
         (folder / "dovecot.conf").write_text(text, encoding="utf-8")
 
     def __enter__(self) -> Self:
-        command = ["/usr/sbin/dovecot", "-F", "-c", str(self.folder / "dovecot.conf")]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _wait_until(lambda: _answers(self.port), "Dovecot does not answer")
+        self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._stop()
+
+    def restart(self) -> None:
+        """Close all connections, be away for a moment, and come back."""
+        self._stop()
+        self._start()
+
+    def _start(self) -> None:
+        command = ["/usr/sbin/dovecot", "-F", "-c", str(self.folder / "dovecot.conf")]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _wait_until(lambda: _answers(self.port), "Dovecot does not answer")
+
+    def _stop(self) -> None:
         self._process.terminate()
         self._process.wait(timeout=30)
 
@@ -135,6 +146,7 @@ class Dovecot:
 
     def forget_numbers(self, folder: str = "INBOX") -> None:
         """The folder gets a new UIDVALIDITY; its mails get the numbers 1, 2 ... in any order."""
+        time.sleep(1.1)  # a UIDVALIDITY is the second in which the numbers begin
         for path in self.maildir(folder).iterdir():
             if path.is_file() and path.name.startswith("dovecot"):
                 path.unlink()
