@@ -106,7 +106,7 @@ def _files(place: Path) -> dict[str, Path]:
         try:
             with os.scandir(place / part) as entries:
                 found |= {
-                    entry.name.partition(":2,")[0]: Path(entry.path)
+                    _without_flags(entry.name): Path(entry.path)
                     for entry in entries
                     if not entry.name.startswith(".") and entry.is_file()
                 }
@@ -115,6 +115,11 @@ def _files(place: Path) -> dict[str, Path]:
         except OSError as error:
             raise MailboxError(f"the folder {place / part} cannot be read: {error.strerror}") from error
     return dict(sorted(found.items()))
+
+
+def _without_flags(name: str) -> str:
+    """What stays the same when somebody reads the mail, as text that a database can hold."""
+    return name.partition(":2,")[0].encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _read(path: Path, name: str, since: datetime, now: datetime) -> RawMail | None:

@@ -7,7 +7,6 @@ in between, each mail is taken in, and acts, exactly once.
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -17,15 +16,16 @@ from datetime import datetime
 from nurture.errors import InputError
 from nurture.inbox.judgement import Judgement
 from nurture.inbox.judging import Ourselves, judge_mail
+from nurture.inbox.keeping import Link, kept_content
 from nurture.inbox.mail import Mail
 from nurture.inbox.opening import open_mailbox
 from nurture.inbox.parsing import parse_mail
 from nurture.inbox.raw_mail import Batch, MailboxSession, RawMail, content_key
 from nurture.service.house import House
 from nurture.store import Connection, inbound, meta
-from nurture.store.inbound import Content, FolderPosition, InboundMail
+from nurture.store.inbound import FolderPosition, InboundMail
 from nurture.vocabulary import MailKind, Mode
-from nurture.workspace.mailbox import Mailbox, MailboxKind
+from nurture.workspace.mailbox import Mailbox
 from nurture.workspace.settings import Settings
 
 log = logging.getLogger("nurture")
@@ -39,16 +39,6 @@ class Judged:
     key: str
     mail: Mail
     judgement: Judgement
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """To which of our mails, and to whom, a mail belongs; ``matched_by`` is how we know."""
-
-    matched_by: str
-    delivery_id: int | None = None
-    contact_id: int | None = None
-    organization_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,29 +153,5 @@ def _row(
         taken_at=now,
         kind=judged.judgement.kind,
         cut=judged.raw.cut or judged.mail.cut,
-        content=_content(judged, link) if _may_keep(link, mailbox) else None,
-    )
-
-
-def _may_keep(link: Link | None, mailbox: Mailbox) -> bool:
-    """Whether words of the mail may stay: in a shared mailbox only of one that has to do with us (DESIGN 8)."""
-    if mailbox.kind is MailboxKind.DEDICATED:
-        return True
-    return link is not None and (link.delivery_id is not None or link.contact_id is not None)
-
-
-def _content(judged: Judged, link: Link | None) -> Content:
-    verdict = dataclasses.asdict(judged.judgement)
-    mail = judged.mail
-    return Content(
-        sender=mail.sender or None,
-        subject=mail.subject or None,
-        message_id=mail.fields.raw("message-id").strip().strip("<>") or None,
-        why=verdict.pop("why"),
-        text=verdict.pop("text"),
-        judgement=verdict,
-        matched_by=link.matched_by if link else None,
-        delivery_id=link.delivery_id if link else None,
-        contact_id=link.contact_id if link else None,
-        organization_id=link.organization_id if link else None,
+        content=kept_content(judged.mail, judged.judgement, link, mailbox.kind),
     )

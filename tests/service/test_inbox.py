@@ -15,6 +15,7 @@ import pytest
 from nurture.clock import DrivenClock
 from nurture.errors import InputError, MailboxError
 from nurture.inbox.judgement import Judgement
+from nurture.inbox.keeping import Link
 from nurture.service import inbox
 from nurture.service.house import House, open_house
 from nurture.store import inbound
@@ -117,7 +118,7 @@ def test_of_mail_that_is_none_of_ours_no_word_stays_in_a_shared_mailbox(server, 
 
 def test_what_a_mail_links_to_decides_what_of_it_stays(server, at, monkeypatch):
     with at() as house:
-        monkeypatch.setattr(inbox, "_match", lambda connection, each: inbox.Link("organization", organization_id=4))
+        monkeypatch.setattr(inbox, "_match", lambda connection, each: Link("organization", organization_id=4))
         server.inbox.add(mail(1))
         inbox.read_mailbox(house)
         assert taken(house)[0].content is None, "a colleague whom we do not know"
@@ -155,6 +156,32 @@ def test_no_mail_can_stop_the_reading_of_others(server, at, monkeypatch):
         for number in (1, 2, 3):
             server.inbox.add(mail(number))
         assert dict(inbox.read_mailbox(house).kinds) == {MailKind.REPLY: 2, MailKind.UNKNOWN: 1}
+
+
+FIXTURES = Path(__file__).parents[1] / "inbox" / "fixtures"
+ODD = [
+    b"From: a@b.example\r\nSubject: a\x00b =?utf-7?Q?+2AA-?=\r\nMessage-ID: <\x00>\r\n\r\nNUL \x00 and \xff\xfe\r\n",
+    b"From: a@b.example\r\nContent-Type: text/plain; charset=utf-16\r\n\r\n\x00\xd8\x00\xd8",
+    b"",
+    b"\r\n\r\n",
+    BOUNCE.replace(b"unknown user", b"unknown \x00 user").replace(b"kim@", b"ki\x00m@"),
+    b"From: a@b.example\r\n" + b"X: y\r\n" * 50_000 + b"\r\n" + b"(" * 100_000,
+]
+
+
+def test_whatever_a_mail_holds_its_row_can_be_kept(server, at):
+    mails = [path.read_bytes() for path in sorted(FIXTURES.rglob("*.eml"))] + ODD
+    assert len(mails) > 100
+    for raw in mails:
+        server.inbox.add(raw)
+    with at(kind="dedicated") as house:
+        inbox.read_mailbox(house)
+        found = taken(house)
+        assert len(found) >= len(mails) - 1, "two of the empty ones are the same"
+        away = [each for each in found if (each.content.judgement["automatic"] or {}).get("until")]
+        assert away
+        assert all(datetime.fromisoformat(each.content.judgement["automatic"]["until"]) for each in away)
+        assert inbox.read_mailbox(house).kinds.total() == 0
 
 
 def test_what_breaks_off_goes_on_where_it_was(server, at):

@@ -113,4 +113,6 @@ def test_a_file_that_vanishes_or_cannot_be_read_keeps_nobody_else_waiting(maildi
     maildir.read(session)
     (maildir.path / "new" / "1.link").symlink_to(maildir.path / "nothing")
     maildir.put("new/2.a")
-    assert maildir.read(session) == ["2.a"]
+    maildir.put(os.fsdecode(b"new/3.\xff"))
+    assert maildir.read(session) == ["2.a", "3.\\udcff"]
+    assert maildir.read(maildir.session()) == []
