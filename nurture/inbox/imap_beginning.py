@@ -1,4 +1,4 @@
-"""Where to go on in a folder, and which of its mails are older than our reading of it. Pure."""
+"""Where to go on in a folder, and which of its mails are older than our reading of it."""
 
 from __future__ import annotations
 

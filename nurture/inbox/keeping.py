@@ -1,4 +1,4 @@
-"""What of a mail is kept. Pure. The mail itself never is; in a shared mailbox no word of what is none of ours."""
+"""What of a mail is kept. The mail itself never is; in a shared mailbox no word of what is none of ours."""
 
 from __future__ import annotations
 
