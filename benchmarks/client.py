@@ -18,7 +18,8 @@ from nurture.delivery.connection import Timeouts, wire_body
 from nurture.delivery.dialing import dial
 from nurture.delivery.event_loop import run_async
 from nurture.delivery.routes import Route
-from nurture.workspace.settings import Pipelining, TlsMode
+from nurture.workspace.fields import TlsMode
+from nurture.workspace.settings import Pipelining
 
 SENDER, RECIPIENT = "hello@riverbend.example", "person@partner.example"
 

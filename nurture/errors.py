@@ -19,6 +19,8 @@
     ├── FeedError                a feed cannot be fetched or read
     ├── SecretError              a secret reference cannot be resolved or is not safe
     ├── SenderError              the mail server cannot be used
+    ├── MailboxError             the mailbox cannot be read
+    │   └── LoginError           ... because its server refuses us
     ├── WebError                 the readers' pages cannot be served
     └── SandboxError             the sandbox cannot start
 
@@ -139,6 +141,14 @@ class SecretError(NurtureError):
 
 class SenderError(NurtureError):
     """The mail server cannot be used."""
+
+
+class MailboxError(NurtureError):
+    """The mailbox cannot be read, or not all of it."""
+
+
+class LoginError(MailboxError):
+    """The mailbox's server refuses us: asking again soon would only lock the account."""
 
 
 class WebError(NurtureError):

@@ -19,9 +19,11 @@ from nurture.cli import (
     dkim,
     doctor,
     going_live,
+    inbox,
     keys,
     leave_test,
     log,
+    mailbox,
     news,
     opt_outs,
     replies,
@@ -94,6 +96,8 @@ going_live.register(app)
 review.register(app)
 doctor.register(app)
 leave_test.register(app)
+mailbox.register(inbox.app)
+app.add_typer(inbox.app, name="inbox")
 app.add_typer(log.app, name="log")
 app.add_typer(uncertain.app, name="uncertain")
 app.add_typer(replies.app, name="replies")

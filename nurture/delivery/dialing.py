@@ -14,7 +14,7 @@ from nurture.delivery.connection import SmtpConnection, Timeouts
 from nurture.delivery.replies import Reply, parse_reply
 from nurture.delivery.routes import Route, is_loopback
 from nurture.errors import NurtureError
-from nurture.workspace.settings import TlsMode
+from nurture.workspace.fields import TlsMode
 
 
 class DialError(Exception):

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from nurture.errors import SenderError
 from nurture.vocabulary import Mode
+from nurture.workspace.fields import TlsMode
 from nurture.workspace.secrets import SecretReference
-from nurture.workspace.settings import Pipelining, Sender, TlsMode
+from nurture.workspace.settings import Pipelining, Sender
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The named jobs of the loop: plan, deliver, feeds, housekeeping, replies.
+"""The named jobs of the loop: plan, deliver, feeds, housekeeping, mailbox, replies.
 
 Each records its start, end and error in the database (`nurture status` shows
 them), so a job that fails is seen and the others go on.
@@ -28,6 +28,7 @@ PLAN = "plan"
 DELIVER = "deliver"
 FEEDS = "feeds"
 HOUSEKEEPING = "housekeeping"
+MAILBOX = "mailbox"
 REPLIES = "replies"
 
 # How often each is woken. What is due is asked of the database every time, so
@@ -37,6 +38,7 @@ INTERVALS = {
     DELIVER: timedelta(seconds=2),
     FEEDS: timedelta(minutes=60),
     HOUSEKEEPING: timedelta(seconds=30),
+    MAILBOX: timedelta(seconds=5),  # of silence between its rounds, each of which waits for mail by itself
     REPLIES: timedelta(minutes=5),
 }
 

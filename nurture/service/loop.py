@@ -25,6 +25,7 @@ from nurture.errors import NurtureError
 from nurture.service import jobs
 from nurture.service.delivering import open_worker
 from nurture.service.house import House
+from nurture.service.listening import Listener
 from nurture.service.reply_digest import tell_who_waits
 from nurture.service.team import Team
 from nurture.vocabulary import WorkerRole
@@ -41,12 +42,13 @@ _FIRST_RUN = {
     jobs.FEEDS: timedelta(seconds=0.2),
     jobs.PLAN: timedelta(seconds=0.4),
     jobs.DELIVER: timedelta(seconds=1),
+    jobs.MAILBOX: timedelta(seconds=1.5),
     jobs.REPLIES: timedelta(seconds=20),  # what came while nothing ran is taken in before
 }
 
 
 async def run_loop(house: House, *, workers: int = 1, command: Command) -> int:
-    """Plan and deliver until SIGTERM or SIGINT, then finish cleanly.
+    """Plan, deliver and read the mailbox until SIGTERM or SIGINT, then finish cleanly.
 
     ``workers`` processes deliver: this one, and others that `Team` starts with
     ``command``; how many of those died by themselves is returned. On the way out
@@ -59,14 +61,20 @@ async def run_loop(house: House, *, workers: int = 1, command: Command) -> int:
         async with open_worker(house, role=WorkerRole.LOOP, share=share) as worker:
             team = Team(house, workers, lambda member: command(member, worker.sandbox))
             await team.start()
+            listener = Listener(house)
             work: Work = {
                 jobs.PLAN: lambda: asyncio.to_thread(jobs.plan, house),
                 jobs.DELIVER: lambda: worker.deliver_due(patience=jobs.PATIENCE),
                 jobs.FEEDS: lambda: asyncio.to_thread(jobs.feeds, house),
                 jobs.HOUSEKEEPING: lambda: asyncio.to_thread(jobs.housekeeping, house),
+                jobs.MAILBOX: listener.attend,
                 jobs.REPLIES: lambda: asyncio.to_thread(tell_who_waits, house, sandbox=worker.sandbox),
             }
-            await _work_until(stop, house, worker, work, share, meanwhile=team.stop)
+
+            async def stop_others() -> None:
+                await asyncio.gather(team.stop(), listener.close())
+
+            await _work_until(stop, house, worker, work, share, meanwhile=stop_others)
     return team.deaths
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from nurture.store import replies
+from nurture.store import inbound, replies
 from nurture.store.schema import attempt, consent, contact, contact_category, contact_tag, delivery, event
 from nurture.store.transitions import move
 from nurture.vocabulary import DeliveryState, EventKind
@@ -57,6 +57,7 @@ def erase_contact(connection: Connection, contact_id: int, *, now: datetime) -> 
 
 def _empty_history(connection: Connection, contact_id: int, now: datetime) -> None:
     deliveries = sa.select(delivery.c.id).where(delivery.c.contact_id == contact_id).scalar_subquery()
+    inbound.forget_contact(connection, contact_id, deliveries)
     replies.forget_contact(connection, contact_id, deliveries, now=now)
     # servers like to repeat the address in their answers
     connection.execute(sa.update(attempt).where(attempt.c.delivery_id.in_(deliveries)).values(answer=None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -21,6 +22,14 @@ class Model(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=False, arbitrary_types_allowed=True, populate_by_name=True
     )
+
+
+class TlsMode(StrEnum):
+    """How the connection to a mail server is protected (RFC 8314)."""
+
+    IMPLICIT = "implicit"  # TLS from the first byte: port 465 for sending, 993 for reading
+    STARTTLS = "starttls"  # upgraded and required: port 587 for sending, 143 for reading
+    NONE = "none"  # in clear; only for a server on this machine
 
 
 def _one_line(text: str) -> str:

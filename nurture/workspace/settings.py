@@ -26,9 +26,11 @@ from nurture.workspace.fields import (
     Secret,
     Selector,
     Slug,
+    TlsMode,
     Zone,
 )
 from nurture.workspace.hours import parse_opening_hours
+from nurture.workspace.mailbox import OptionalMailbox
 from nurture.workspace.public_url import PublicUrl
 from nurture.workspace.replies import Privacy, Replies
 
@@ -92,14 +94,6 @@ class Person(Model):
     role: Line | None = Field(None, description="What the person does.")
     address: MailAddress | None = Field(None, description="Mail address for notices.")
     phone: Line | None = Field(None, description="Direct line.")
-
-
-class TlsMode(StrEnum):
-    """How the connection to the mail server is protected (RFC 8314)."""
-
-    IMPLICIT = "implicit"  # TLS from the first byte, port 465
-    STARTTLS = "starttls"  # upgraded and required, port 587
-    NONE = "none"  # in clear; only for a server on this machine
 
 
 class Pipelining(StrEnum):
@@ -322,6 +316,14 @@ class Settings(Model):
     consent_required: ConsentRequired = Field(
         default_factory=DEFAULT_CONSENTS.copy,
         description="Which consents allow mail, by category; `other` is everybody else. An empty list asks for none.",
+    )
+    mailbox: OptionalMailbox = Field(
+        None,
+        description="The mailbox in which answers and bounces arrive; it is read, never changed. `none` where a person "
+        "looks after it alone: then say who, with `replies_read_by`.",
+    )
+    replies_read_by: Slug | None = Field(
+        None, description="The person under `staff` who reads the answers; only with `mailbox: none`."
     )
     feeds: dict[Slug, Feed] = Field(default_factory=dict, description="Industry news, by a short name.")
     imports: Imports = Field(default_factory=lambda: Imports(), description="What imports may bring in.")

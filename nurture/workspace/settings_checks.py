@@ -8,11 +8,12 @@ from urllib.parse import urlsplit
 
 from nurture.errors import Problem
 from nurture.workspace.document import Document
+from nurture.workspace.fields import TlsMode
 from nurture.workspace.hours import EVENING, MORNING, OpeningHours
 from nurture.workspace.paths import confined_path
 from nurture.workspace.providers import KNOWN
 from nurture.workspace.public_url import LOOPBACK
-from nurture.workspace.settings import Feed, Sender, Settings, TlsMode
+from nurture.workspace.settings import Feed, Sender, Settings
 from nurture.workspace.suggestions import did_you_mean
 
 LOGO_ENDINGS = (".png", ".jpg", ".jpeg", ".gif")
@@ -29,6 +30,7 @@ def check_settings(root: Path, settings: Settings, document: Document) -> Iterat
     for name, feed in settings.feeds.items():
         yield from _feed(root, name, feed, document)
     yield from _told(settings, document)
+    yield from _mailbox(settings, document)
     yield from _providers(settings, document)
     yield from check_window(settings.window.hours, document)
     if settings.database.startswith("postgresql") and urlsplit(settings.database).password:
@@ -78,6 +80,27 @@ def _told(settings: Settings, document: Document) -> Iterator[Problem]:
             yield document.problem(("replies", "tell", number), f"unknown person `{name}`{hint}")
         elif person.address is None:
             yield document.problem(("replies", "tell", number), f"`{name}` has no `address` under `staff`")
+
+
+def _mailbox(settings: Settings, document: Document) -> Iterator[Problem]:
+    mailbox, reader = settings.mailbox, settings.replies_read_by
+    if reader is not None and reader not in settings.staff:
+        hint = did_you_mean(reader, settings.staff) or "; add the person under `staff`"
+        yield document.problem(("replies_read_by",), f"unknown person `{reader}`{hint}")
+    if mailbox is None:
+        if "mailbox" in settings.model_fields_set and reader is None:
+            words = "somebody must read the answers: write who, `replies_read_by: NAME`"
+            yield document.problem(("mailbox",), words, at_key=True)
+        return
+    if reader is not None:
+        words = "goes with `mailbox: none`; this mailbox is read by nurture"
+        yield document.problem(("replies_read_by",), words, at_key=True)
+    if (mailbox.imap is None) == (mailbox.maildir is None):
+        yield document.problem(("mailbox",), "a mailbox has either `imap` or a `maildir`", at_key=True)
+    imap = mailbox.imap
+    if imap is not None and imap.tls is TlsMode.NONE and imap.host.lower() not in LOOPBACK:
+        words = "`none` is only for a server on this machine; use `implicit`"
+        yield document.problem(("mailbox", "imap", "tls"), words)
 
 
 def _dkim(place: tuple[str, ...], sender: Sender, document: Document) -> Iterator[Problem]:

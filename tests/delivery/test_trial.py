@@ -18,7 +18,7 @@ from nurture.delivery.transaction import Ending
 from nurture.delivery.trial import Meter, hand_over
 from nurture.store import Store
 from nurture.vocabulary import AttemptOutcome, AttemptPhase, Mode
-from nurture.workspace.settings import TlsMode
+from nurture.workspace.fields import TlsMode
 from tests.servers.scripted_smtp import ScriptedSmtp, Step
 
 PATIENT = Timeouts(greeting=30, command=30, data=30, body=30, quit=1)

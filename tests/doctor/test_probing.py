@@ -11,8 +11,8 @@ from nurture.delivery.routes import Route
 from nurture.doctor.probing import probe_all
 from nurture.doctor.relay import RelayLookup, Session, judge_relay
 from nurture.vocabulary import Health
+from nurture.workspace.fields import TlsMode
 from nurture.workspace.secrets import SecretReference
-from nurture.workspace.settings import TlsMode
 from tests.servers.certificates import make_certificate
 from tests.servers.scripted_smtp import ScriptedSmtp, Step
 

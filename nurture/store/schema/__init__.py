@@ -7,6 +7,7 @@ every question about history looks at one mode only.
 from nurture.store.schema.campaigns import campaign_control, campaign_version, edition, edition_content
 from nurture.store.schema.columns import UtcDateTime, metadata
 from nurture.store.schema.deliveries import attempt, delivery, event
+from nurture.store.schema.inbound import inbound, mailbox_folder
 from nurture.store.schema.machine import alert, job_run, meta, pace, sender_state, worker
 from nurture.store.schema.news import feed, feed_entry, news_list, news_list_item
 from nurture.store.schema.people import consent, contact, contact_category, contact_tag, organization, suppression
@@ -28,7 +29,9 @@ __all__ = [
     "event",
     "feed",
     "feed_entry",
+    "inbound",
     "job_run",
+    "mailbox_folder",
     "meta",
     "metadata",
     "news_list",

@@ -237,3 +237,51 @@ def upgrade() -> None:
     op.create_index(op.f("ix_event_contact_id_kind_at"), "event", ["contact_id", "kind", "at"], unique=False)
     op.create_index(op.f("ix_event_delivery_id"), "event", ["delivery_id"], unique=False)
     op.create_index(op.f("ix_event_edition_id_kind"), "event", ["edition_id", "kind"], unique=False)
+    op.create_table(
+        "mailbox_folder",
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("uid_validity", sa.BigInteger(), nullable=False),
+        sa.Column("uid", sa.BigInteger(), nullable=False),
+        sa.Column("since", instant, nullable=False),
+        sa.PrimaryKeyConstraint("account", "folder", name=op.f("pk_mailbox_folder")),
+    )
+    op.create_table(
+        "inbound",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("folder", sa.Text(), nullable=False),
+        sa.Column("uid_validity", sa.BigInteger(), nullable=False),
+        sa.Column("uid", sa.BigInteger(), nullable=False),
+        sa.Column("file_name", sa.Text(), nullable=False),
+        sa.Column("received_at", instant, nullable=False),
+        sa.Column("taken_at", instant, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("cut", sa.Boolean(), nullable=False),
+        sa.Column("matched_by", sa.Text(), nullable=True),
+        sa.Column("delivery_id", identifier, nullable=True),
+        sa.Column("contact_id", identifier, nullable=True),
+        sa.Column("organization_id", identifier, nullable=True),
+        sa.Column("sender", sa.Text(), nullable=True),
+        sa.Column("subject", sa.Text(), nullable=True),
+        sa.Column("message_id", sa.Text(), nullable=True),
+        sa.Column("why", sa.Text(), nullable=True),
+        sa.Column("judgement", json, nullable=True),
+        sa.Column("text", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["contact_id"], ["contact.id"], name=op.f("fk_inbound_contact_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["delivery_id"], ["delivery.id"], name=op.f("fk_inbound_delivery_id"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_inbound")),
+        sa.UniqueConstraint("key", name=op.f("uq_inbound_key")),
+    )
+    op.create_index(
+        op.f("ix_inbound_account_folder_file_name"), "inbound", ["account", "folder", "file_name"], unique=False
+    )
+    op.create_index(op.f("ix_inbound_received_at"), "inbound", ["received_at"], unique=False)
+    op.create_index(op.f("ix_inbound_delivery_id"), "inbound", ["delivery_id"], unique=False)
+    op.create_index(op.f("ix_inbound_contact_id"), "inbound", ["contact_id"], unique=False)

@@ -1,0 +1,157 @@
+"""What comes back, step by step: read → judge → match → write down → act.
+
+Reading and judging touch no database. The other steps of a batch of mails are
+one transaction, together with how far its folder was read: whatever is killed
+in between, each mail is taken in, and acts, exactly once.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from nurture.errors import InputError
+from nurture.inbox.judgement import Judgement
+from nurture.inbox.judging import Ourselves, judge_mail
+from nurture.inbox.keeping import Link, kept_content
+from nurture.inbox.mail import Mail
+from nurture.inbox.opening import open_mailbox
+from nurture.inbox.parsing import parse_mail
+from nurture.inbox.raw_mail import Batch, MailboxSession, RawMail, content_key
+from nurture.service.house import House
+from nurture.store import Connection, inbound, meta
+from nurture.store.inbound import FolderPosition, InboundMail
+from nurture.vocabulary import MailKind, Mode
+from nurture.workspace.mailbox import Mailbox
+from nurture.workspace.settings import Settings
+
+log = logging.getLogger("nurture")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A mail, what it was taken for, and the key by which it is known again."""
+
+    raw: RawMail
+    key: str
+    mail: Mail
+    judgement: Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """How many mails of each kind are new; ``first_time`` says that only the mailbox's present end was noted."""
+
+    kinds: Counter[MailKind]
+    first_time: bool
+
+
+def read_mailbox(house: House) -> TakenIn:
+    """Read the clinic's mailbox once.
+
+    Raises `InputError` without a mailbox in nurture.yaml, `MailboxError` if not
+    all of it could be read: what could be has been taken in by then.
+    """
+    mailbox = house.workspace.settings.mailbox
+    if mailbox is None:
+        raise InputError(
+            "nurture.yaml names no mailbox to read; write one: `mailbox: {imap: {host: imap.provider.example, "
+            "username: hello@clinic.example, password: env:IMAP_PASSWORD}}`"
+        )
+    session = open_mailbox(mailbox, house.store, root=house.root)
+    try:
+        return take_in(house, mailbox, session)
+    finally:
+        session.close()
+
+
+def take_in(house: House, mailbox: Mailbox, session: MailboxSession) -> TakenIn:
+    """Read, judge and write down all that arrived, batch by batch."""
+    with house.store.read() as connection:
+        positions = inbound.positions(connection, mailbox.account)
+    ourselves = _ourselves(house.workspace.settings)
+    kinds: Counter[MailKind] = Counter()
+    for batch in session.batches(positions, house.clock.now()):
+        judged = list(_judged(batch, ourselves))
+        with house.store.write_in_turn() as connection:
+            kinds.update(_settle(connection, mailbox, batch.position, judged, now=house.clock.now()))
+    return TakenIn(kinds, first_time=not positions)
+
+
+def _ourselves(settings: Settings) -> Ourselves:
+    addresses = [sender.address for sender in settings.senders.values()]
+    addresses += [sender.reply_to for sender in settings.senders.values() if sender.reply_to]
+    return Ourselves(frozenset(map(str.lower, addresses)))
+
+
+def _judged(batch: Batch, ourselves: Ourselves) -> Iterator[Judged]:
+    """The mails of a batch with their verdicts; one that lies there twice comes once."""
+    seen: set[str] = set()
+    for raw in batch.mails:
+        key = content_key(raw, batch.position)
+        if key not in seen:
+            seen.add(key)
+            yield Judged(raw, key, *_judgement(raw, ourselves))
+
+
+def _judgement(raw: RawMail, ourselves: Ourselves) -> tuple[Mail, Judgement]:
+    if raw.unreadable:
+        return parse_mail(b""), Judgement(MailKind.UNKNOWN, f"the server could not hand it out: {raw.unreadable}")
+    try:
+        mail = parse_mail(raw.octets)
+        return mail, judge_mail(mail, ourselves=ourselves)
+    except Exception as error:  # anybody can send a mail; none may stop what reads the others
+        log.exception("a mail could not be judged; please report this")
+        return parse_mail(b""), Judgement(MailKind.UNKNOWN, f"it could not be judged ({type(error).__name__})")
+
+
+def _settle(
+    connection: Connection, mailbox: Mailbox, position: FolderPosition, judged: Iterable[Judged], *, now: datetime
+) -> Counter[MailKind]:
+    """Match, write down, act, and move on, in one transaction."""
+    mode = meta.get_mode(connection)
+    fresh = _unknown(connection, list(judged))
+    links = {each.key: _match(connection, each) for each in fresh}
+    rows = [_row(each, links[each.key], mailbox, position, mode=mode, now=now) for each in fresh]
+    ours = inbound.record(connection, rows)  # another reader may have been faster
+    for each in fresh:
+        if each.key in ours:
+            _act(connection, each, links[each.key], now=now)
+    inbound.move_to(connection, position)
+    return Counter(each.judgement.kind for each in fresh if each.key in ours)
+
+
+def _unknown(connection: Connection, judged: list[Judged]) -> list[Judged]:
+    known = inbound.known(connection, [each.key for each in judged]) if judged else frozenset()
+    return [each for each in judged if each.key not in known]
+
+
+def _match(connection: Connection, judged: Judged) -> Link | None:
+    """To which of our mails, and to whom, the mail belongs. Here matching comes in; until then nobody knows."""
+    return None
+
+
+def _act(connection: Connection, judged: Judged, link: Link | None, *, now: datetime) -> None:
+    """What the mail changes: suppressions, absences, replies. Here acting comes in; until then nothing does."""
+
+
+def _row(
+    judged: Judged, link: Link | None, mailbox: Mailbox, position: FolderPosition, *, mode: Mode, now: datetime
+) -> InboundMail:
+    return InboundMail(
+        mode=mode,
+        key=judged.key,
+        account=position.account,
+        folder=position.folder,
+        uid_validity=position.uid_validity,
+        uid=judged.raw.uid,
+        file_name=judged.raw.file_name,
+        received_at=judged.raw.received_at,
+        taken_at=now,
+        kind=judged.judgement.kind,
+        cut=judged.raw.cut or judged.mail.cut,
+        content=kept_content(judged.mail, judged.judgement, link, mailbox.kind),
+    )
