@@ -337,6 +337,7 @@ class AlertKind(StrEnum):
     EDITION_HELD = "edition_held"  # nothing of it leaves before somebody looked: `nurture approve`
     EDITION_MISSED = "edition_missed"  # an edition's time went by
     CONFIRM_EDITION = "confirm_edition"  # an edited or renamed campaign needs a yes
+    MAILBOX_SILENT = "mailbox_silent"  # answers would be lost: no mail comes in, or none can be read; editions hold
     REPLIES_UNTOLD = "replies_untold"  # somebody waits too long for an answer, and nobody can be told by mail
     FEED_FAILED = "feed_failed"  # a feed cannot be read
     COPY_UNNOTICED = "copy_unnoticed"  # the file outside the folder that tells a restored copy cannot be kept

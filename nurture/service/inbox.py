@@ -22,13 +22,15 @@ from nurture.inbox.opening import open_mailbox
 from nurture.inbox.parsing import parse_mail
 from nurture.inbox.raw_mail import Batch, MailboxSession, RawMail, content_key
 from nurture.service.house import House
-from nurture.store import Connection, inbound, meta
+from nurture.store import Connection, heartbeat, inbound, meta
 from nurture.store.inbound import FolderPosition, InboundMail
 from nurture.vocabulary import MailKind, Mode
 from nurture.workspace.mailbox import Mailbox
 from nurture.workspace.settings import Settings
 
 log = logging.getLogger("nurture")
+
+INBOX = "INBOX"  # RFC 9051 5.1: in any case
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ def _settle(
 ) -> Counter[MailKind]:
     """Match, write down, act, and move on, in one transaction."""
     mode = meta.get_mode(connection)
-    fresh = _unknown(connection, list(judged))
+    judged = list(judged)
+    fresh = _unknown(connection, judged)
     links = {each.key: _match(connection, each) for each in fresh}
     rows = [_row(each, links[each.key], mailbox, position, mode=mode, now=now) for each in fresh]
     ours = inbound.record(connection, rows)  # another reader may have been faster
@@ -121,7 +124,15 @@ def _settle(
         if each.key in ours:
             _act(connection, each, links[each.key], now=now)
     inbound.move_to(connection, position)
+    came_in = max((each.raw.received_at for each in judged if _came_in(each, position)), default=None)
+    if came_in is not None:
+        heartbeat.heard(connection, position.account, came_in)
     return Counter(each.judgement.kind for each in fresh if each.key in ours)
+
+
+def _came_in(judged: Judged, position: FolderPosition) -> bool:
+    """Whether it shows that mail arrives: what we sent does so only in the inbox, for a Sent folder fills itself."""
+    return judged.judgement.kind is not MailKind.OWN or position.folder.upper() == INBOX
 
 
 def _unknown(connection: Connection, judged: list[Judged]) -> list[Judged]:

@@ -1,4 +1,4 @@
-"""The named jobs of the loop: plan, deliver, feeds, housekeeping, mailbox, replies.
+"""The named jobs of the loop: plan, deliver, feeds, housekeeping, mailbox, replies, heartbeat.
 
 Each records its start, end and error in the database (`nurture status` shows
 them), so a job that fails is seen and the others go on.
@@ -30,6 +30,7 @@ FEEDS = "feeds"
 HOUSEKEEPING = "housekeeping"
 MAILBOX = "mailbox"
 REPLIES = "replies"
+HEARTBEAT = "heartbeat"
 
 # How often each is woken. What is due is asked of the database every time, so
 # these only bound how late something can be noticed.
@@ -40,6 +41,7 @@ INTERVALS = {
     HOUSEKEEPING: timedelta(seconds=30),
     MAILBOX: timedelta(seconds=5),  # of silence between its rounds, each of which waits for mail by itself
     REPLIES: timedelta(minutes=5),
+    HEARTBEAT: timedelta(minutes=2),
 }
 
 # Seconds that a line of the loop waits for its sender's limit with its connection open.

@@ -24,6 +24,7 @@ from nurture.delivery.worker import Worker
 from nurture.errors import NurtureError
 from nurture.service import jobs
 from nurture.service.delivering import open_worker
+from nurture.service.heartbeat import keep_watch
 from nurture.service.house import House
 from nurture.service.listening import Listener
 from nurture.service.reply_digest import tell_who_waits
@@ -43,7 +44,9 @@ _FIRST_RUN = {
     jobs.PLAN: timedelta(seconds=0.4),
     jobs.DELIVER: timedelta(seconds=1),
     jobs.MAILBOX: timedelta(seconds=1.5),
-    jobs.REPLIES: timedelta(seconds=20),  # what came while nothing ran is taken in before
+    # what came while nothing ran is taken in before
+    jobs.REPLIES: timedelta(seconds=20),
+    jobs.HEARTBEAT: timedelta(minutes=2),
 }
 
 
@@ -69,6 +72,7 @@ async def run_loop(house: House, *, workers: int = 1, command: Command) -> int:
                 jobs.HOUSEKEEPING: lambda: asyncio.to_thread(jobs.housekeeping, house),
                 jobs.MAILBOX: listener.attend,
                 jobs.REPLIES: lambda: asyncio.to_thread(tell_who_waits, house, sandbox=worker.sandbox),
+                jobs.HEARTBEAT: lambda: asyncio.to_thread(keep_watch, house),
             }
 
             async def stop_others() -> None:

@@ -17,9 +17,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from nurture.store import brakes, events
+from nurture.store import brakes, events, heartbeat
 from nurture.store.brakes import FirstMails
-from nurture.store.editions import EditionId, EditionRow, get, lock
+from nurture.store.editions import EditionId, EditionRow, get, hold, lock
 from nurture.store.inserting import insert
 from nurture.store.schema import delivery, edition, edition_content
 from nurture.vocabulary import (
@@ -59,7 +59,8 @@ def content_digest(content: Mapping[str, Any]) -> str:
 def create(connection: Connection, new: NewEdition, content: Mapping[str, Any], *, now: datetime) -> EditionRow | None:
     """Make an edition in state ``planning`` together with its content; None if it is there already."""
     digest = _keep_content(connection, content, now)
-    return _create(connection, new, {"state": EditionState.PLANNING, "content_digest": digest, "created_at": now})
+    made = _create(connection, new, {"state": EditionState.PLANNING, "content_digest": digest, "created_at": now})
+    return made and _held_if_silent(connection, made, now)
 
 
 def record_missed(connection: Connection, new: NewEdition, reason: EditionReason, *, now: datetime) -> bool:
@@ -93,7 +94,16 @@ def reopen(
             finished_at=None,
         )
     )
-    return get(connection, edition_id) if done.rowcount else None
+    return _held_if_silent(connection, get(connection, edition_id), now) if done.rowcount else None
+
+
+def _held_if_silent(connection: Connection, made: EditionRow, now: datetime) -> EditionRow:
+    """A live edition is held from its beginning while no answer could reach the clinic."""
+    because = heartbeat.standing_hold(connection) if made.mode is Mode.LIVE else None
+    if because is None:
+        return made
+    hold(connection, made.id, because=because, now=now)
+    return get(connection, made.id)
 
 
 def forget_missed_after(connection: Connection, *, mode: Mode, now: datetime) -> int:

@@ -8,7 +8,7 @@ from nurture.store.schema.campaigns import campaign_control, campaign_version, e
 from nurture.store.schema.columns import UtcDateTime, metadata
 from nurture.store.schema.deliveries import attempt, delivery, event
 from nurture.store.schema.inbound import inbound, mailbox_folder
-from nurture.store.schema.machine import alert, job_run, meta, pace, sender_state, worker
+from nurture.store.schema.machine import alert, heartbeat, job_run, meta, pace, sender_state, worker
 from nurture.store.schema.news import feed, feed_entry, news_list, news_list_item
 from nurture.store.schema.people import consent, contact, contact_category, contact_tag, organization, suppression
 from nurture.store.schema.replies import reply, reply_answer
@@ -29,6 +29,7 @@ __all__ = [
     "event",
     "feed",
     "feed_entry",
+    "heartbeat",
     "inbound",
     "job_run",
     "mailbox_folder",

@@ -80,3 +80,14 @@ alert = sa.Table(
         postgresql_where=sa.text("resolved_at IS NULL"),
     ),
 )
+
+# Whether mail still comes into the mailbox.
+heartbeat = sa.Table(
+    "heartbeat",
+    metadata,
+    sa.Column("account", sa.Text, primary_key=True),
+    instant_column("heard_at", nullable=False),  # the last mail that came in, or when we began to listen
+    instant_column("probe_sent_at"),
+    text_column("holds_because", nullable=True),  # live editions are held as they are made
+    instant_column("held_running_at"),  # those under way were held
+)

@@ -36,6 +36,15 @@ def upgrade() -> None:
         postgresql_where=sa.text("resolved_at IS NULL"),
     )
     op.create_table(
+        "heartbeat",
+        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("heard_at", instant, nullable=False),
+        sa.Column("probe_sent_at", instant, nullable=True),
+        sa.Column("holds_because", sa.Text(), nullable=True),
+        sa.Column("held_running_at", instant, nullable=True),
+        sa.PrimaryKeyConstraint("account", name=op.f("pk_heartbeat")),
+    )
+    op.create_table(
         "job_run",
         sa.Column("job", sa.Text(), nullable=False),
         sa.Column("started_at", instant, nullable=False),
