@@ -273,6 +273,7 @@ class EventKind(StrEnum):
     CLICKED = "clicked"  # a link was followed
     REPLIED = "replied"  # a person answered
     COMPLAINED = "complained"  # a complaint came back
+    AUTO_REPLIED = "auto_replied"  # a machine answered: away, left, moved, a receipt
     UNSUBSCRIBED = "unsubscribed"  # the person left
     RETURNED = "returned"  # the person wants mails again
     IMPORTED = "imported"  # a contact came in or changed by an import
@@ -302,6 +303,23 @@ class ReplyStanding(StrEnum):
     NO_ANSWER_NEEDED = "no_answer_needed"  # thanks alone, or a wish to leave
     SNOOZED = "snoozed"  # somebody looks at it later
     ENDED = "ended"  # answered, or done
+
+
+class MatchedBy(StrEnum):
+    """By what a mail that came in was linked to one of ours; strongest first."""
+
+    SIGNED_ADDRESS = "signed_address"  # an address of ours with a signature that only this mail carried
+    MESSAGE_ID = "message_id"  # our Message-ID in its headers
+    RELAY_ID = "relay_id"  # the name that the relay gave our mail
+    ADDRESS = "address"  # the address alone, which anybody can write
+    ORGANIZATION = "organization"  # a colleague: the same domain
+
+
+class ProposalKind(StrEnum):
+    """What a machine said of a contact, for somebody to confirm."""
+
+    LEFT = "left"  # does not work there any more
+    MOVED = "moved"  # has another address
 
 
 class LinkPurpose(StrEnum):
@@ -339,5 +357,9 @@ class AlertKind(StrEnum):
     CONFIRM_EDITION = "confirm_edition"  # an edited or renamed campaign needs a yes
     MAILBOX_SILENT = "mailbox_silent"  # answers would be lost: no mail comes in, or none can be read; editions hold
     REPLIES_UNTOLD = "replies_untold"  # somebody waits too long for an answer, and nobody can be told by mail
+    BOUNCES_DOUBTED = "bounces_doubted"  # many addresses bounced at once; nobody was suppressed
+    MAIL_REFUSED = "mail_refused"  # bounces that blame us, not the reader
+    LEAVE_UNPROVEN = "leave_unproven"  # somebody asks to leave, and nothing proves that it is the person
+    COMPLAINTS = "complaints"  # too many readers complained; the campaign is paused
     FEED_FAILED = "feed_failed"  # a feed cannot be read
     COPY_UNNOTICED = "copy_unnoticed"  # the file outside the folder that tells a restored copy cannot be kept

@@ -8,7 +8,17 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from nurture.store import inbound, replies
-from nurture.store.schema import attempt, consent, contact, contact_category, contact_tag, delivery, event
+from nurture.store.schema import (
+    absence,
+    attempt,
+    consent,
+    contact,
+    contact_category,
+    contact_tag,
+    delivery,
+    event,
+    proposal,
+)
 from nurture.store.transitions import move
 from nurture.vocabulary import DeliveryState, EventKind
 
@@ -37,7 +47,7 @@ def erase_contact(connection: Connection, contact_id: int, *, now: datetime) -> 
             )
         )
     _empty_history(connection, contact_id, now)
-    for table in (contact_category, contact_tag, consent):
+    for table in (contact_category, contact_tag, consent, absence, proposal):
         connection.execute(sa.delete(table).where(table.c.contact_id == contact_id))
     connection.execute(
         sa.update(contact)

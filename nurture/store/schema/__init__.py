@@ -10,11 +10,21 @@ from nurture.store.schema.deliveries import attempt, delivery, event
 from nurture.store.schema.inbound import inbound, mailbox_folder
 from nurture.store.schema.machine import alert, heartbeat, job_run, meta, pace, sender_state, worker
 from nurture.store.schema.news import feed, feed_entry, news_list, news_list_item
-from nurture.store.schema.people import consent, contact, contact_category, contact_tag, organization, suppression
+from nurture.store.schema.people import (
+    absence,
+    consent,
+    contact,
+    contact_category,
+    contact_tag,
+    organization,
+    proposal,
+    suppression,
+)
 from nurture.store.schema.replies import reply, reply_answer
 
 __all__ = [
     "UtcDateTime",
+    "absence",
     "alert",
     "attempt",
     "campaign_control",
@@ -39,6 +49,7 @@ __all__ = [
     "news_list_item",
     "organization",
     "pace",
+    "proposal",
     "reply",
     "reply_answer",
     "sender_state",
