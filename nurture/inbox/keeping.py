@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from dataclasses import dataclass
 from datetime import date
 
 from nurture.inbox.judgement import Judgement
 from nurture.inbox.mail import Mail
+from nurture.inbox.matching import Match
 from nurture.store.inbound import Content
 from nurture.workspace.mailbox import MailboxKind
 
@@ -16,19 +16,10 @@ from nurture.workspace.mailbox import MailboxKind
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """To which of our mails, and to whom, a mail belongs; ``matched_by`` is how we know."""
-
-    matched_by: str
-    delivery_id: int | None = None
-    contact_id: int | None = None
-    organization_id: int | None = None
-
-
-def kept_content(mail: Mail, judgement: Judgement, link: Link | None, kind: MailboxKind) -> Content | None:
+def kept_content(mail: Mail, judgement: Judgement, match: Match | None, kind: MailboxKind) -> Content | None:
     """What the mail says, as far as it may be kept; None where it is somebody else's business (DESIGN 8)."""
-    ours = link is not None and (link.delivery_id is not None or link.contact_id is not None)
+    delivery_id = match.mail.delivery_id if match is not None and match.mail is not None else None
+    ours = match is not None and (delivery_id is not None or match.contact_id is not None)
     if kind is MailboxKind.SHARED and not ours:
         return None
     verdict = {
@@ -37,20 +28,21 @@ def kept_content(mail: Mail, judgement: Judgement, link: Link | None, kind: Mail
         if field.name not in ("why", "text")
     }
     return Content(
-        sender=_text(mail.sender),
-        subject=_text(mail.subject),
-        message_id=_text(mail.fields.raw("message-id").strip().strip("<>")),
-        why=_text(judgement.why) or "",
+        sender=storable(mail.sender),
+        subject=storable(mail.subject),
+        message_id=storable(mail.fields.raw("message-id").strip().strip("<>")),
+        why=storable(judgement.why) or "",
         judgement=verdict,
-        text=_text(judgement.text),
-        matched_by=link.matched_by if link else None,
-        delivery_id=link.delivery_id if link else None,
-        contact_id=link.contact_id if link else None,
-        organization_id=link.organization_id if link else None,
+        text=storable(judgement.text),
+        matched_by=match.by if match else None,
+        delivery_id=delivery_id,
+        contact_id=match.contact_id if match else None,
+        organization_id=match.organization_id if match else None,
     )
 
 
-def _text(value: str | None) -> str | None:
+def storable(value: str | None) -> str | None:
+    """Text as both databases can hold it; None for an empty one."""
     return _UNSTORABLE.sub("\ufffd", value) if value else None
 
 

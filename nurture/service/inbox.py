@@ -14,10 +14,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nurture.errors import InputError
+from nurture.inbox.applying import Understood
+from nurture.inbox.consequences import Arrived, act, answered
 from nurture.inbox.judgement import Judgement
 from nurture.inbox.judging import Ourselves, judge_mail
-from nurture.inbox.keeping import Link, kept_content
+from nurture.inbox.keeping import kept_content
+from nurture.inbox.linking import traces
 from nurture.inbox.mail import Mail
+from nurture.inbox.matching import Match, match
 from nurture.inbox.opening import open_mailbox
 from nurture.inbox.parsing import parse_mail
 from nurture.inbox.raw_mail import Batch, MailboxSession, RawMail, content_key
@@ -79,7 +83,7 @@ def take_in(house: House, mailbox: Mailbox, session: MailboxSession) -> TakenIn:
     for batch in session.batches(positions, house.clock.now()):
         judged = list(_judged(batch, ourselves))
         with house.store.write_in_turn() as connection:
-            kinds.update(_settle(connection, mailbox, batch.position, judged, now=house.clock.now()))
+            kinds.update(_settle(connection, house.workspace.settings, batch.position, judged, now=house.clock.now()))
     return TakenIn(kinds, first_time=not positions)
 
 
@@ -111,10 +115,11 @@ def _judgement(raw: RawMail, ourselves: Ourselves) -> tuple[Mail, Judgement]:
 
 
 def _settle(
-    connection: Connection, mailbox: Mailbox, position: FolderPosition, judged: Iterable[Judged], *, now: datetime
+    connection: Connection, settings: Settings, position: FolderPosition, judged: Iterable[Judged], *, now: datetime
 ) -> Counter[MailKind]:
     """Match, write down, act, and move on, in one transaction."""
-    mode = meta.get_mode(connection)
+    assert settings.mailbox is not None
+    mode, mailbox = meta.get_mode(connection), settings.mailbox
     judged = list(judged)
     fresh = _unknown(connection, judged)
     links = {each.key: _match(connection, each) for each in fresh}
@@ -122,7 +127,8 @@ def _settle(
     ours = inbound.record(connection, rows)  # another reader may have been faster
     for each in fresh:
         if each.key in ours:
-            _act(connection, each, links[each.key], now=now)
+            arrived = Arrived(each.mail, each.judgement, position.account, position.folder, mode)
+            _act(connection, each, links[each.key], settings, arrived, now=now)
     inbound.move_to(connection, position)
     came_in = max((each.raw.received_at for each in judged if _came_in(each, position)), default=None)
     if came_in is not None:
@@ -140,17 +146,32 @@ def _unknown(connection: Connection, judged: list[Judged]) -> list[Judged]:
     return [each for each in judged if each.key not in known]
 
 
-def _match(connection: Connection, judged: Judged) -> Link | None:
-    """To which of our mails, and to whom, the mail belongs. Here matching comes in; until then nobody knows."""
-    return None
+def _match(connection: Connection, judged: Judged) -> Match | None:
+    """To which of our mails, and to whom, the mail belongs."""
+    if judged.judgement.kind in (MailKind.OWN, MailKind.UNKNOWN):
+        return None
+    return match(connection, traces(judged.mail, judged.judgement, judged.raw.received_at))
 
 
-def _act(connection: Connection, judged: Judged, link: Link | None, *, now: datetime) -> None:
-    """What the mail changes: suppressions, absences, replies. Here acting comes in; until then nothing does."""
+def _act(
+    connection: Connection,
+    judged: Judged,
+    found: Match | None,
+    settings: Settings,
+    arrived: Arrived,
+    *,
+    now: datetime,
+) -> None:
+    """What the mail changes: suppressions, absences, replies, clocks."""
+    if judged.judgement.kind is MailKind.OWN:
+        answered(connection, arrived, key=judged.key, sent_at=judged.raw.received_at)
+    elif found is not None:
+        heard = Understood(judged.key, found, settings, judged.raw.received_at, now)
+        act(connection, arrived, heard)
 
 
 def _row(
-    judged: Judged, link: Link | None, mailbox: Mailbox, position: FolderPosition, *, mode: Mode, now: datetime
+    judged: Judged, found: Match | None, mailbox: Mailbox, position: FolderPosition, *, mode: Mode, now: datetime
 ) -> InboundMail:
     return InboundMail(
         mode=mode,
@@ -164,5 +185,5 @@ def _row(
         taken_at=now,
         kind=judged.judgement.kind,
         cut=judged.raw.cut or judged.mail.cut,
-        content=kept_content(judged.mail, judged.judgement, link, mailbox.kind),
+        content=kept_content(judged.mail, judged.judgement, found, mailbox.kind),
     )

@@ -48,9 +48,10 @@ class Mailbox(Model):
     imap: Imap | None = Field(None, description="An account on an IMAP server.")
     maildir: Line | None = Field(None, description="A Maildir folder on this machine, instead of `imap`.")
     folders: Annotated[tuple[Line, ...], Field(max_length=20), AfterValidator(_some)] = Field(
-        ("INBOX", "Junk"),
-        description="Folders that are read. `Junk`, `Sent`, `Archive` and `Trash` also find the folder that the server "
-        "uses for it, whatever its name; one of these that is not there is no problem.",
+        ("INBOX", "Junk", "Sent"),
+        description="Folders that are read; `Sent` tells which replies are answered. `Junk`, `Sent`, `Archive` and "
+        "`Trash` also find the folder that the server uses for it, whatever its name; one of these that is not there "
+        "is no problem.",
     )
     kind: MailboxKind = Field(
         MailboxKind.SHARED,

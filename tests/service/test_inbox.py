@@ -15,12 +15,12 @@ import pytest
 from nurture.clock import DrivenClock
 from nurture.errors import InputError, MailboxError
 from nurture.inbox.judgement import Judgement
-from nurture.inbox.keeping import Link
+from nurture.inbox.matching import Match
 from nurture.service import inbox
 from nurture.service.house import House, open_house
 from nurture.store import inbound
 from nurture.store.inbound import InboundMail
-from nurture.vocabulary import MailKind, Mode
+from nurture.vocabulary import MailKind, MatchedBy, Mode
 from nurture.workspace.scaffold import Answers, init_workspace
 from tests.servers.scripted_imap import ScriptedImap, Step
 
@@ -118,7 +118,7 @@ def test_of_mail_that_is_none_of_ours_no_word_stays_in_a_shared_mailbox(server, 
 
 def test_what_a_mail_links_to_decides_what_of_it_stays(server, at, monkeypatch):
     with at() as house:
-        monkeypatch.setattr(inbox, "_match", lambda connection, each: Link("organization", organization_id=4))
+        monkeypatch.setattr(inbox, "_match", lambda *asked: Match(MatchedBy.ORGANIZATION, None, None, 4))
         server.inbox.add(mail(1))
         inbox.read_mailbox(house)
         assert taken(house)[0].content is None, "a colleague whom we do not know"
@@ -126,7 +126,7 @@ def test_what_a_mail_links_to_decides_what_of_it_stays(server, at, monkeypatch):
 
 def test_a_mail_that_acts_does_so_once_though_two_read_it(server, at, monkeypatch):
     acted = []
-    monkeypatch.setattr(inbox, "_act", lambda connection, each, link, *, now: acted.append(each.key))
+    monkeypatch.setattr(inbox, "_act", lambda connection, each, *more, **named: acted.append(each.key))
     with at() as house, at() as other:
         for _ in range(2):
             server.inbox.add(mail(1))  # it lies there twice, too
