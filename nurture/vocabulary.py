@@ -211,6 +211,39 @@ class Verdict(StrEnum):
     STOP_SENDER = "stop_sender"  # the server refuses us: hold, alert, blame nobody
 
 
+class MailKind(StrEnum):
+    """What a mail in the clinic's mailbox is; judged in this order, own first (`inbox/judging.py`)."""
+
+    OWN = "own"  # we sent it ourselves
+    BOUNCE = "bounce"  # a mail server tells what became of a mail
+    COMPLAINT = "complaint"  # a provider tells that a reader pressed "spam", or wants out
+    REPORT = "report"  # a machine's report about a domain or one mail: DMARC, TLS, failed signatures
+    AUTOREPLY = "autoreply"  # a machine answered for a person
+    REPLY = "reply"  # a person wrote
+    UNKNOWN = "unknown"  # nothing that could be read
+
+
+class BounceKind(StrEnum):
+    """What became of a mail, by the words of the server that reports it."""
+
+    HARD = "hard"  # the address is dead
+    SOFT = "soft"  # a trouble that passes, of the mailbox or on the way
+    SENDER = "sender"  # we were refused, or this mail; never the address's fault
+    DELAYED = "delayed"  # still being tried
+    DELIVERED = "delivered"  # it arrived
+
+
+class AutomaticKind(StrEnum):
+    """What an automatic answer tells."""
+
+    OUT_OF_OFFICE = "out_of_office"  # away for a while
+    LEFT = "left"  # the person no longer works there
+    MOVED = "moved"  # the person has another address
+    RECEIPT = "receipt"  # the mail was shown or thrown away (RFC 8098)
+    CHALLENGE = "challenge"  # wants a proof that a person wrote
+    OTHER = "other"  # got it, nobody reads here, opening hours
+
+
 class Health(StrEnum):
     """What `nurture doctor` says of one thing."""
 
