@@ -19,6 +19,7 @@ from nurture.cli import (
     dkim,
     doctor,
     going_live,
+    inbox,
     keys,
     leave_test,
     log,
@@ -93,6 +94,7 @@ going_live.register(app)
 review.register(app)
 doctor.register(app)
 leave_test.register(app)
+app.add_typer(inbox.app, name="inbox")
 app.add_typer(log.app, name="log")
 app.add_typer(uncertain.app, name="uncertain")
 app.add_typer(contacts.app, name="contacts")

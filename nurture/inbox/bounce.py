@@ -7,10 +7,10 @@ import re
 from nurture.inbox.addresses import addresses_in
 from nurture.inbox.bounce_kinds import bounce_kind, kind_in_words, reason_of
 from nurture.inbox.delivery_status import RecipientStatus, has_delivery_status, recipient_statuses
-from nurture.inbox.failure_notices import FailureNotice, comes_from_a_mail_system, failure_notice, notice_words
+from nurture.inbox.failure_notices import FailureNotice, failure_notice, notice_words
 from nurture.inbox.judgement import BouncedRecipient, Judgement
-from nurture.inbox.original import original_message_id
 from nurture.inbox.mail import Mail
+from nurture.inbox.original import original_message_id
 from nurture.inbox.ses_notification import ses_notification
 from nurture.vocabulary import BounceKind, MailKind
 

@@ -33,7 +33,8 @@ _PHASES = (
     (
         AttemptPhase.MAIL,
         re.compile(
-            r"(?:after|reply to|\[) ?mail[ _]from|>>> mail from[^\n<]{0,9}<[^>\n]{0,200}>[^\n<]{0,40}\s+<<< ?5|sender was rejected"
+            r"(?:after|reply to|\[) ?mail[ _]from|>>> mail from[^\n<]{0,9}<[^>\n]{0,200}>[^\n<]{0,40}\s+<<< ?5"
+            r"|sender was rejected"
         ),
     ),
 )

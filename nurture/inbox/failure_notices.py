@@ -23,23 +23,14 @@ _MAX_NOTICE = 20_000
 _MAX_FOR_FLUFL = 200_000
 _MAX_RECIPIENTS = 100
 _RETURNED_FIELD = re.compile(
-    r"(?:received|return-path|dkim-signature|message-id|x-\w[\w-]+|reporting-mta|final-recipient|original-recipient|original-envelope-id|content-type):\s",
+    r"(?:received|return-path|dkim-signature|message-id|x-\w[\w-]+|reporting-mta|final-recipient|original-recipient"
+    r"|original-envelope-id|content-type):\s",
     re.IGNORECASE,
 )
-_ALONE = re.compile(
-    r"^[\s>*\-+]{0,12}(?:<|\[|\"|'|mailto:)?(?P<address>[^\s<>:;,\"'()\[\]]{1,128}@[^\s<>:;,\"'()\[\]]{1,200})",
-    re.IGNORECASE,
-)
-_LABELLED = re.compile(
-    r"(?:recipients?(?: address)?|rcpt[ -]?to|failed addresse?s?|undeliverable (?:address|to|mail to)|addressee|delivered to|deliver(?:ed|y)?(?: \S+){0,4} to"
-    r"|(?:e-?mail|mail|message)(?: \S+){0,3} to|user|destinatari\w+|destinataire|empfänger|for|to|address|not found|unknown|list|<<<|>>>)\W{1,8}(?:\S+ ){0,2}?<?(?P<address>[^\s<>:;,\"'()]{1,128}@[^\s<>:;,\"'()]{1,200})",
-    re.IGNORECASE,
-)
+_WORD_WITH_AT = r"(?P<address>[^\s<>:;,\"'()\[\]]{1,128}@[^\s<>:;,\"'()\[\]]{1,200})"
+_ALONE = re.compile(rf"^[\s>*\-+]{{0,12}}(?:<|\[|\"|'|mailto:)?{_WORD_WITH_AT}", re.IGNORECASE)
 _QUOTED_TO = re.compile(r"^[> ]{0,4}to:[ \t]*(\S.{0,400})", re.IGNORECASE | re.MULTILINE)
-_CONTACT = re.compile(
-    r"contact|postmaster@|please (?:send|e-?mail|write|call|forward)|abuse@|support@|help ?desk|questions|generated from|expanded from|\bfrom:|mail from|sender|reply-to|sent by|helo|envelope-from",
-    re.IGNORECASE,
-)
+_SERVER_SAID = re.compile(r"^\W{0,8}5\d\d[ -]{1,3}\S", re.MULTILINE)
 _REPORT_FIELD = re.compile(
     r"^\s*(?:from|reply-to|sender|message-id|errors-to|return-path|cc|subject|references|x-\S+)\s*:", re.IGNORECASE
 )
@@ -58,9 +49,16 @@ class FailureNotice:
 @cache
 def _patterns() -> dict[str, re.Pattern[str]]:
     table = read_words("failure_notices.toml")
+    labels = any_of(table["addresses"]["labels"]).pattern
     return {
         "names": re.compile(table["sender"]["names"]),
         "shown": re.compile(table["sender"]["shown"]),
+        "shared": re.compile(table["sender"]["shared"]),
+        "labelled": re.compile(
+            rf"(?:{any_of(table['addresses']['labels']).pattern})\W{{1,8}}(?:\S+ ){{0,2}}?<?{_WORD_WITH_AT}",
+            re.IGNORECASE,
+        ),
+        "others": any_of(table["addresses"]["others"]),
         "list": re.compile(table["sender"]["list"]),
         "subject": any_of(table["subject"]["failure"]),
         "failure": any_of(table["body"]["failure"]),
@@ -108,11 +106,14 @@ def _is_notice(mail: Mail, words: str) -> bool:
     returned = [value.strip().lower() for value in mail.fields.every("return-path")]
     nameless = bool(returned) and (returned[0] in ("", "<>") or "mailer-daemon" in returned[0])
     if comes_from_a_mail_system(mail):
-        exact = patterns["names"].fullmatch(mail.sender.partition("@")[0]) is not None
-        return failed and (titled or nameless or not exact or bool(words)) or titled
-    if patterns["list"].fullmatch(mail.sender.partition("@")[0]):
+        return failed or titled
+    local = mail.sender.partition("@")[0]
+    if patterns["shared"].fullmatch(local):
+        return titled or (failed and (nameless or _SERVER_SAID.search(words) is not None))
+    if patterns["list"].fullmatch(local):
         return titled and failed
-    return nameless and failed and (titled or not _answers(mail))
+    # people's programs have their names in From, too, but none of them writes such a subject
+    return nameless and titled and failed and not _answers(mail)
 
 
 def _answers(mail: Mail) -> bool:
@@ -181,27 +182,28 @@ def _by_flufl(mail: Mail) -> list[str]:
 
 def _on_lines(words: str, ours: set[str]) -> list[str]:
     """Addresses that stand alone on a line or begin one; else those behind a label; else any in the notice."""
+    labelled, others = _patterns()["labelled"], _patterns()["others"]
     lines = [line for line in words.split("\n") if "@" in line and len(line) < 1000]
-    alone = [found["address"] for line in lines if (found := _ALONE.match(line)) and not _CONTACT.search(line)]
-    labelled = [
+    first = [found["address"] for line in lines if (found := _ALONE.match(line)) and not others.search(line)]
+    named = [
         found["address"]
         for line in lines
         if not _REPORT_FIELD.match(line)
-        for found in _LABELLED.finditer(line)
-        if not _CONTACT.search(line[: found.start("address")])
+        for found in labelled.finditer(line)
+        if not others.search(line[: found.start("address")])
     ]
     anywhere = [
         address
         for line in lines
-        if not _CONTACT.search(line) and not _REPORT_FIELD.match(line)
+        if not others.search(line) and not _REPORT_FIELD.match(line)
         for address in addresses_in(line)
     ]
-    for candidates in (alone, labelled, anywhere):
+    for candidates in (first, named, anywhere):
         kept = [address for found in candidates for address in addresses_in(found) if address.lower() not in ours]
         if kept:
             return kept
     # who mails oneself
-    return [address for found in alone for address in addresses_in(found)][:1]
+    return [address for found in first for address in addresses_in(found)][:1]
 
 
 def _beside(words: str, address: str, others: list[str]) -> str:

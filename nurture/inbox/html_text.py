@@ -10,9 +10,35 @@ QUOTED = "-----Original Message-----"  # stands where a mail program put what it
 
 _NAME = re.compile(r"(/?)([a-zA-Z][a-zA-Z0-9:]{0,20})")
 _BREAKS = frozenset(
-    "address article br center dd div dl dt footer h1 h2 h3 h4 h5 h6 header hr li ol p pre section table tr ul".split()
+    [
+        "address",
+        "article",
+        "br",
+        "center",
+        "dd",
+        "div",
+        "dl",
+        "dt",
+        "footer",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "table",
+        "tr",
+        "ul",
+    ]
 )
-_APART = frozenset("p h1 h2 h3 h4 h5 h6 ul ol table pre".split())
+_APART = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "pre"])
 _UNSEEN = ("script", "style", "head", "title", "template")
 _BLANKS = re.compile(r"[ \t\r\n\f]+")
 # containers in which mail programs put the mail that is answered
@@ -103,9 +129,7 @@ def _act(tag: str, *, closing: bool, name: str, text: _Text) -> None:
             text.lines.append(QUOTED)
         if name == "li" and not closing:
             text.add("- ")
-    elif name in ("td", "th") and not closing:
-        text.add(" ")
-    elif name == "img" and not closing:
+    elif name in ("td", "th", "img") and not closing:
         text.add(" ")
 
 

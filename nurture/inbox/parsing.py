@@ -1,4 +1,4 @@
-"""Octets to a `Mail`, bounded in size, depth and number of parts. Whatever comes, it is taken apart as far as it can be.
+"""Octets to a `Mail`, bounded in size, depth and number of parts; whatever comes is taken apart as far as it can be.
 
 The standard library's parser goes as deep as the mail wants and reads every
 line of every attachment; a mail made to hurt costs it minutes. This one looks at
@@ -39,9 +39,9 @@ def parse_mail(raw: bytes) -> Mail:
     fields, body = split_head(octets)
     taking = _Taking(cut=len(raw) > MAX_OCTETS)
     content_type, parameters = _content_type(fields)
-    if "content-type" not in fields and (lost := _LOST_BOUNDARY.search(body[:300])):
-        if b"\n--" + lost[1] + b"--" in body:  # parts, but the field that says so got lost
-            content_type, parameters = "multipart/mixed", {"boundary": lost[1].decode("ascii", "replace")}
+    lost = None if "content-type" in fields else _LOST_BOUNDARY.search(body[:300])
+    if lost and b"\n--" + lost[1] + b"--" in body:  # parts, but the field that says so got lost
+        content_type, parameters = "multipart/mixed", {"boundary": lost[1].decode("ascii", "replace")}
     _take(taking, _Piece(fields, body, content_type, parameters))
     return Mail(fields, content_type, parameters, tuple(taking.parts), octets, taking.cut)
 
