@@ -54,10 +54,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
         "names": re.compile(table["sender"]["names"]),
         "shown": re.compile(table["sender"]["shown"]),
         "shared": re.compile(table["sender"]["shared"]),
-        "labelled": re.compile(
-            rf"(?:{any_of(table['addresses']['labels']).pattern})\W{{1,8}}(?:\S+ ){{0,2}}?<?{_WORD_WITH_AT}",
-            re.IGNORECASE,
-        ),
+        "labelled": re.compile(rf"(?:{labels})\W{{1,8}}(?:\S+ ){{0,2}}?<?{_WORD_WITH_AT}", re.IGNORECASE),
         "others": any_of(table["addresses"]["others"]),
         "list": re.compile(table["sender"]["list"]),
         "subject": any_of(table["subject"]["failure"]),
@@ -176,8 +173,8 @@ def _by_flufl(mail: Mail) -> list[str]:
         temporary, permanent = all_failures(message_from_bytes(octets))
     except Exception:  # noqa: BLE001 - somebody else's parser on a stranger's mail: one voice less
         return []
-    found = [octet.decode("utf-8", "replace") for octet in sorted(permanent) + sorted(temporary)]
-    return [address for address in map(first_address, found) if address]
+    found = sorted(permanent | temporary, key=lambda octet: (octets.find(octet), octet))
+    return [address for octet in found if (address := first_address(octet.decode("utf-8", "replace")))]
 
 
 def _on_lines(words: str, ours: set[str]) -> list[str]:

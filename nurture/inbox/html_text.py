@@ -10,34 +10,8 @@ QUOTED = "-----Original Message-----"  # stands where a mail program put what it
 
 _NAME = re.compile(r"(/?)([a-zA-Z][a-zA-Z0-9:]{0,20})")
 _BREAKS = frozenset(
-    [
-        "address",
-        "article",
-        "br",
-        "center",
-        "dd",
-        "div",
-        "dl",
-        "dt",
-        "footer",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hr",
-        "li",
-        "ol",
-        "p",
-        "pre",
-        "section",
-        "table",
-        "tr",
-        "ul",
-    ]
-)
+    ["address", "article", "br", "center", "dd", "div", "dl", "dt", "footer", "h1", "h2", "h3", "h4", "h5", "h6", "hr"]
+) | frozenset(["header", "li", "ol", "p", "pre", "section", "table", "tr", "ul"])
 _APART = frozenset(["p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "table", "pre"])
 _UNSEEN = ("script", "style", "head", "title", "template")
 _BLANKS = re.compile(r"[ \t\r\n\f]+")

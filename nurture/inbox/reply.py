@@ -26,6 +26,7 @@ _ENDS = re.compile(r"[:：]\s*$")
 
 @dataclass(frozen=True, slots=True)
 class _Patterns:
+    verb: re.Pattern[str]
     verb_at_end: re.Pattern[str]
     begins: re.Pattern[str]
     separator: re.Pattern[str]
@@ -39,6 +40,7 @@ def _patterns() -> _Patterns:
     begins, verbs = ("|".join(table["attribution"][name]) for name in ("begins", "verbs"))
     first, others = ("|".join(table["header"][name]) for name in ("from", "others"))
     return _Patterns(
+        verb=re.compile(rf"(?<!\w)(?:{verbs})(?!\w)", re.IGNORECASE),
         verb_at_end=re.compile(rf"(?:^|\W)(?:{verbs})[^\w\n]{{0,12}}$", re.IGNORECASE),
         begins=re.compile(rf"^\W{{0,6}}(?:{begins})(?!\w)", re.IGNORECASE),
         separator=re.compile(rf"^\W{{0,3}}(?:{any_of(table['separators']['lines']).pattern})\s*$", re.IGNORECASE),
@@ -118,7 +120,9 @@ def _attribution(lines: list[str], place: int) -> int:
         joined = f"{joined} {line}".strip()
         if not any(map(str.isdigit, joined)):
             continue
-        told = patterns.verb_at_end.search(joined[-60:]) or (_ENDS.search(joined[-5:]) and _ADDRESS.search(joined))
+        told = patterns.verb_at_end.search(joined[-60:]) or (
+            _ENDS.search(joined[-5:]) and (_ADDRESS.search(joined) or patterns.verb.search(joined))
+        )
         if told and (patterns.begins.match(joined) or _ADDRESS.search(joined)) and _TIME_OR_YEAR.search(joined):
             return count
     return 0

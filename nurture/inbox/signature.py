@@ -12,6 +12,7 @@ _RULE = re.compile(r"\s*_{20,}\s*")
 _OF_A_LIST = re.compile(r"https?://|\S@\S|unsubscribe|mailing list|abmelden|désabonner", re.IGNORECASE)
 _MAX_SIGNATURE = 15  # lines
 _MAX_LINE = 120
+_MAX_FOOTER_LINE = 300
 
 
 @cache
@@ -37,32 +38,27 @@ def without_signature(lines: list[str]) -> list[str]:
 
 
 def _before_footer(lines: list[str], footer: re.Pattern[str]) -> list[str]:
-    """Up to a list's or a scanner's footer, which only short lines follow."""
-    for place, line in enumerate(lines):
-        below = lines[place + 1 :]
+    """Up to a list's or a scanner's footer."""
+    for place in _near_the_end(lines):
+        line = lines[place]
         if _RULE.fullmatch(line):
-            found = _OF_A_LIST.search("\n".join(below[:_MAX_SIGNATURE])) is not None
+            found = _OF_A_LIST.search("\n".join(lines[place + 1 :])) is not None
         else:
-            found = len(line) <= 300 and footer.match(line) is not None
-        if found and _is_short(below) and _filled(lines[:place]):
+            found = len(line) <= _MAX_FOOTER_LINE and footer.match(line) is not None
+        if found:
             return lines[:place]
     return lines
 
 
 def _before_mark(lines: list[str]) -> list[str]:
     """Up to the first signature mark which only a signature follows."""
-    for place, line in enumerate(lines):
-        if not _MARK.fullmatch(line) or not _filled(lines[:place]):
-            continue
-        below = [each for each in lines[place + 1 :] if each.strip()]
-        if len(below) <= _MAX_SIGNATURE and all(len(each) <= _MAX_LINE for each in below):
+    for place in _near_the_end(lines):
+        if _MARK.fullmatch(lines[place]) and all(len(line) <= _MAX_LINE for line in lines[place + 1 :]):
             return lines[:place]
     return lines
 
 
-def _is_short(lines: list[str]) -> bool:
-    return sum(1 for line in lines if line.strip()) <= _MAX_SIGNATURE
-
-
-def _filled(lines: list[str]) -> bool:
-    return any(line.strip() for line in lines)
+def _near_the_end(lines: list[str]) -> list[int]:
+    """The places that words stand before and at most a signature's length of lines behind, from above."""
+    filled = [place for place, line in enumerate(lines) if line.strip()]
+    return filled[1:][-_MAX_SIGNATURE - 1 :]
