@@ -105,7 +105,7 @@ def return_date(text: str, *, today: date) -> date | None:
 def _weight(words: str, found: _Found) -> int:
     """3 for a day of return, 2 for the end of an absence, 1 for the end of a bare range, 0 for any other day."""
     patterns = _patterns()
-    before, behind = words[max(found.start - 60, 0) : found.start], words[found.end : found.end + 14]
+    before, behind = words[max(found.start - 60, 0) : found.start], words[found.end : found.end + 20]
     if patterns.after_until.match(behind):
         return 2
     if patterns.after_back.match(behind):
