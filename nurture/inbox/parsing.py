@@ -23,6 +23,9 @@ _MAX_VALUE = 20_000  # octets of one field
 _MAX_HEAD = 400_000
 
 _FIELD = re.compile(rb"([!-9;-~]{1,100})[ \t]*:[ \t]*(.*)", re.DOTALL)
+_SURELY_FIELD = re.compile(
+    rb"(?:mime-version|content-[a-z-]{2,30}|x-[a-z0-9-]{1,60}|message-id|received):", re.IGNORECASE
+)
 _MBOX = re.compile(rb">?From [^\n]*\n")
 _PARAMETER = re.compile(r";\s*([^\s=;\"]{1,80})\s*=\s*(\"(?:[^\"\\]|\\.)*\"?|[^;\s]*)")
 _LOOKS_LIKE_BOUNDARY = re.compile(rb"^--([\w'()+,./:=?-]{4,70})[ \t]*$", re.MULTILINE)
@@ -49,13 +52,15 @@ def parse_mail(raw: bytes) -> Mail:
 def split_head(octets: bytes) -> tuple[Fields, bytes]:
     """The header fields at the beginning of ``octets``, and what follows them.
 
-    A line that is no field ends the head, as a blank line does.
+    A line that is no field ends the head, as a blank line does; a broken one among fields is passed over.
     """
     pairs: list[tuple[str, str]] = []
     place = 0
     for line, end in _logical_lines(octets):
         found = _FIELD.match(line)
         if found is None:
+            if pairs and line and _SURELY_FIELD.match(octets, end):
+                continue
             break
         place = end
         if len(pairs) < _MAX_FIELDS:
