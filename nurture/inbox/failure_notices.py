@@ -181,7 +181,7 @@ def _on_lines(words: str, ours: set[str]) -> list[str]:
     """Addresses that stand alone on a line or begin one; else those behind a label; else any in the notice."""
     labelled, others = _patterns()["labelled"], _patterns()["others"]
     lines = [line for line in words.split("\n") if "@" in line and len(line) < 1000]
-    first = [found["address"] for line in lines if (found := _ALONE.match(line)) and not others.search(line)]
+    first = [found["address"] for line in lines if (found := _ALONE.match(line)) and not others.search(found[0])]
     named = [
         found["address"]
         for line in lines

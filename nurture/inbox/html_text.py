@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html import unescape
 
-MAX_HTML = 600_000
+_MAX_HTML = 500_000
 QUOTED = "-----Original Message-----"  # stands where a mail program put what it quotes, without a mark of its own
 
 _NAME = re.compile(r"(/?)([a-zA-Z][a-zA-Z0-9:]{0,20})")
@@ -55,7 +55,7 @@ class _Text:
 
 def html_to_text(html: str) -> str:
     """The words of ``html``: a line for each block, ``> `` before what is quoted; nothing is fetched or run."""
-    html = html[:MAX_HTML]
+    html = html[:_MAX_HTML]
     text = _Text()
     place = 0
     while place < len(html):

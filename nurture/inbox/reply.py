@@ -21,6 +21,7 @@ _MARKED = re.compile(r"\s{0,3}(?:>|\|\s)")
 _RULE = re.compile(r"\s*[_\-=]{20,}\s*")
 _ADDRESS = re.compile(r"[<(\[][^\s<>()]{1,100}@[^\s<>()]{1,150}[>)\]]|mailto:|\S@\S")
 _TIME_OR_YEAR = re.compile(r"\d{1,2}[:.h]\d{2}|\b(?:19|20)\d{2}\b|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|年")
+_DATE = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)|(?<!\d)\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2,4}(?!\d)|年")
 _ENDS = re.compile(r"[:：]\s*$")
 
 
@@ -66,6 +67,7 @@ def newest_text(text: str) -> str:
 def _unquoted(lines: list[str]) -> list[str]:
     """``lines`` without what is quoted: blocks behind ``>`` and their headings, or all below a heading."""
     kept: list[str] = []
+    said = False
     marked = sum(1 for line in lines if _MARKED.match(line))
     place = 0
     while place < len(lines):
@@ -74,19 +76,21 @@ def _unquoted(lines: list[str]) -> list[str]:
             place += 1
             continue
         heading = _heading(lines, place)
-        if heading == 0:
-            kept.append(line)
-            place += 1
-            continue
-        behind = _next_filled(lines, place + heading)
-        if behind < len(lines) and _MARKED.match(lines[behind]):
-            place = behind  # what is quoted is marked; words below it are new ones
+        if heading and _is_marked(lines, place + heading):
+            # what is quoted is marked; words below it are new ones
+            place = _next_filled(lines, place + heading)
             while place < len(lines) and _MARKED.match(lines[place]):
                 place += 1
-        elif _says_something(kept):
+        elif heading and said:
             break
+        elif heading:
+            # answered below, without marks: nobody can tell where, so all stays
+            kept += [each for each in lines[place : place + heading] if each != QUOTED]
+            place += heading
         else:
-            place += heading  # answered below, without marks: nobody can tell where, so all stays
+            kept.append(line)
+            said = said or _says_something([line])
+            place += 1
     return kept
 
 
@@ -123,18 +127,44 @@ def _attribution(lines: list[str], place: int) -> int:
         told = patterns.verb_at_end.search(joined[-60:]) or (
             _ENDS.search(joined[-5:]) and (_ADDRESS.search(joined) or patterns.verb.search(joined))
         )
-        if told and (patterns.begins.match(joined) or _ADDRESS.search(joined)) and _TIME_OR_YEAR.search(joined):
+        if (
+            told
+            and _is_dated(joined)
+            and (patterns.begins.match(joined) or _ADDRESS.search(joined) or _is_marked(lines, place + count))
+        ):
             return count
     return 0
 
 
+def _is_dated(heading: str) -> bool:
+    """Whether it tells the time of a mail, not just "on Friday at ten"."""
+    return _DATE.search(heading) is not None or (
+        _ADDRESS.search(heading) is not None and _TIME_OR_YEAR.search(heading) is not None
+    )
+
+
+def _is_marked(lines: list[str], place: int) -> bool:
+    """Whether the next words are behind a mark."""
+    behind = _next_filled(lines, place)
+    return behind < len(lines) and _MARKED.match(lines[behind]) is not None
+
+
 def _is_header(lines: list[str], place: int) -> bool:
-    """Whether a quoted header begins here: From, and at least one other field on the next five lines."""
-    if not _patterns().from_field.match(lines[place][:200]):
+    """Whether a quoted header begins here: fields on most of the next lines, From among them.
+
+    People write lists like "From: Salem, To: Boston", too; a header names an address, a time or a year.
+    """
+    patterns = _patterns()
+    if not (patterns.from_field.match(lines[place][:200]) or patterns.other_field.match(lines[place][:200])):
         return False
-    following = [line for line in lines[place + 1 : place + 7] if line.strip()]
-    fields = [line for line in following[:5] if _patterns().other_field.match(line[:200])]
-    return len(fields) >= 2 or (bool(fields) and _ADDRESS.search(lines[place]) is not None)
+    near = [line[:200] for line in lines[place : place + 8] if line.strip()][:6]
+    senders = [line for line in near if patterns.from_field.match(line)]
+    others = [line for line in near if patterns.other_field.match(line) and line not in senders]
+    if not senders or not (_TIME_OR_YEAR.search("\n".join(near)) or _ADDRESS.search("\n".join(near))):
+        return False
+    if near[0] is senders[0]:
+        return len(others) >= 2 or (bool(others) and _ADDRESS.search(lines[place]) is not None)
+    return len(others) >= 2
 
 
 def _next_filled(lines: list[str], place: int) -> int:

@@ -99,9 +99,9 @@ def patterns_are_compiled():
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_mail_is_judged_within_a_second(name):
-    began = time.perf_counter()
+    began = time.process_time()  # others may use the machine, too
     judgement = judge_octets(HOSTILE[name])
-    took = time.perf_counter() - began
+    took = time.process_time() - began
     assert judgement.why
     assert took < SECOND
 
