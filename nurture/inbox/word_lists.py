@@ -12,8 +12,19 @@ from typing import Any
 
 @cache
 def read_words(name: str) -> dict[str, Any]:
-    """A TOML file of this package."""
-    return tomllib.loads(files(__package__).joinpath(name).read_text(encoding="utf-8"))
+    """A TOML file of this package; long alternatives are folded there."""
+    text = files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return {key: _unfolded(value) for key, value in tomllib.loads(text).items()}
+
+
+def _unfolded(value: Any) -> Any:  # noqa: ANN401 - whatever TOML holds
+    if isinstance(value, str):
+        return value.replace("\n", "")
+    if isinstance(value, list):
+        return [_unfolded(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _unfolded(each) for key, each in value.items()}
+    return value
 
 
 def any_of(phrases: Iterable[str], *, flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern[str]:
