@@ -273,12 +273,30 @@ class EventKind(StrEnum):
     CLICKED = "clicked"  # a link was followed
     REPLIED = "replied"  # a person answered
     COMPLAINED = "complained"  # a complaint came back
+    AUTO_REPLIED = "auto_replied"  # a machine answered: away, left, moved, a receipt
     UNSUBSCRIBED = "unsubscribed"  # the person left
     RETURNED = "returned"  # the person wants mails again
     IMPORTED = "imported"  # a contact came in or changed by an import
     SUPPRESSED = "suppressed"  # a suppression was set
     CONSENTED = "consented"  # a consent was recorded
     ERASED = "erased"  # a contact was erased
+
+
+class MatchedBy(StrEnum):
+    """By what a mail that came in was linked to one of ours; strongest first."""
+
+    SIGNED_ADDRESS = "signed_address"  # an address of ours with a signature that only this mail carried
+    MESSAGE_ID = "message_id"  # our Message-ID in its headers
+    RELAY_ID = "relay_id"  # the name that the relay gave our mail
+    ADDRESS = "address"  # the address alone, which anybody can write
+    ORGANIZATION = "organization"  # a colleague: the same domain
+
+
+class ProposalKind(StrEnum):
+    """What a machine said of a contact, for somebody to confirm."""
+
+    LEFT = "left"  # does not work there any more
+    MOVED = "moved"  # has another address
 
 
 class LinkPurpose(StrEnum):
@@ -314,5 +332,9 @@ class AlertKind(StrEnum):
     EDITION_HELD = "edition_held"  # nothing of it leaves before somebody looked: `nurture approve`
     EDITION_MISSED = "edition_missed"  # an edition's time went by
     CONFIRM_EDITION = "confirm_edition"  # an edited or renamed campaign needs a yes
+    BOUNCES_DOUBTED = "bounces_doubted"  # many addresses bounced at once; nobody was suppressed
+    MAIL_REFUSED = "mail_refused"  # bounces that blame us, not the reader
+    LEAVE_UNPROVEN = "leave_unproven"  # somebody asks to leave, and nothing proves that it is the person
+    COMPLAINTS = "complaints"  # too many readers complained; the campaign is paused
     FEED_FAILED = "feed_failed"  # a feed cannot be read
     COPY_UNNOTICED = "copy_unnoticed"  # the file outside the folder that tells a restored copy cannot be kept

@@ -37,6 +37,14 @@ class Choice(StrEnum):
     RETURN = "return"  # mail again, as before
 
 
+class Way(StrEnum):
+    """How the reader said so."""
+
+    ONE_CLICK = "one click"  # the mail program's own button (RFC 8058)
+    PAGE = "page"  # the button on the page
+    REPLY = "reply"  # an answer in plain words
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the reader of a mail has left by now; ``may_return``: by the button on the page."""
@@ -60,10 +68,12 @@ def standing(connection: Connection, mail: LeftMail) -> Standing:
     )
 
 
-def decide(connection: Connection, mail: LeftMail, choice: Choice, *, one_click: bool, now: datetime) -> Standing:
+def decide(
+    connection: Connection, mail: LeftMail, choice: Choice, *, way: Way, now: datetime, words: str | None = None
+) -> Standing:
     """Do what the reader of ``mail`` asks for, in this transaction; twice is as good as once.
 
-    Gives back what is left then. ``one_click``: it came from the mail program's own button (RFC 8058).
+    Gives back what is left then. ``words``: the reader's own, kept in the log.
     """
     if choice is Choice.RETURN:
         changed = [
@@ -78,7 +88,7 @@ def decide(connection: Connection, mail: LeftMail, choice: Choice, *, one_click:
         changed = [scope for key, shown in _keys(mail, scope) if _suppress(connection, mail, scope, key, shown, now)]
         kind = EventKind.UNSUBSCRIBED
     if changed:
-        data = {"from": choice, "by": "one click" if one_click else "page"}
+        data = {"from": choice, "by": way} | ({"words": words} if words else {})
         events.record(
             connection,
             kind,
@@ -140,4 +150,4 @@ def _may_lift(row: SuppressionRow, mail: LeftMail) -> bool:
 
 def _source(mail: LeftMail) -> str:
     rehearsed = REHEARSED if mail.mode is Mode.SANDBOX else ""
-    return f"{rehearsed}link in mail {mail.delivery_id}"
+    return f"{rehearsed}mail {mail.delivery_id}"

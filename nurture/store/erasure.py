@@ -7,7 +7,17 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from nurture.store.schema import attempt, consent, contact, contact_category, contact_tag, delivery, event
+from nurture.store.schema import (
+    absence,
+    attempt,
+    consent,
+    contact,
+    contact_category,
+    contact_tag,
+    delivery,
+    event,
+    proposal,
+)
 from nurture.store.transitions import move
 from nurture.vocabulary import DeliveryState, EventKind
 
@@ -36,7 +46,7 @@ def erase_contact(connection: Connection, contact_id: int, *, now: datetime) -> 
             )
         )
     _empty_history(connection, contact_id)
-    for table in (contact_category, contact_tag, consent):
+    for table in (contact_category, contact_tag, consent, absence, proposal):
         connection.execute(sa.delete(table).where(table.c.contact_id == contact_id))
     connection.execute(
         sa.update(contact)

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from nurture.audience.leaving import Choice, Standing, decide, standing
+from nurture.audience.leaving import Choice, Standing, Way, decide, standing
 from nurture.clock import Clock
 from nurture.composing.link_keys import read_link_keys
 from nurture.composing.link_tokens import is_genuine, parse_token
@@ -116,7 +116,7 @@ class LeavePages:
         mail = find_mail(connection, delivery_id)  # as it is now, and stays until this is written
         assert mail is not None, "deliveries are never deleted"
         now = self._clock.now()
-        left = decide(connection, mail, wanted.choice, one_click=wanted.one_click, now=now)
+        left = decide(connection, mail, wanted.choice, way=Way.ONE_CLICK if wanted.one_click else Way.PAGE, now=now)
         if wanted.choice is Choice.RETURN and not left.everything and not left.topic:
             return _Answer(View.RETURNED, address=mail.address)
         return _answer(mail, left)

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field
 
 from nurture.vocabulary import Category, ConsentKind
+from nurture.workspace.feedback import Bounces, Complaints
 from nurture.workspace.fields import (
     Colour,
     Country,
@@ -246,6 +247,9 @@ class Brakes(Model):
     first_edition: FirstEdition = Field(
         default_factory=lambda: FirstEdition(), description="A pause after the first mails of all."
     )
+    complaints: Complaints = Field(
+        default_factory=lambda: Complaints(), description="Too many readers who pressed `spam`."
+    )
 
 
 class Window(Model):
@@ -317,6 +321,7 @@ class Settings(Model):
     window: Window = Field(default_factory=lambda: Window(), description="When mail may leave.")
     late: Duration = Field(timedelta(days=3), description="How long after its time an edition may still leave.")
     limits: Limits = Field(default_factory=lambda: Limits(), description="Brakes that protect readers.")
+    bounces: Bounces = Field(default_factory=lambda: Bounces(), description="What bounces do to an address.")
     brakes: Brakes = Field(default_factory=lambda: Brakes(), description="What stops an edition that goes wrong.")
     consent_required: ConsentRequired = Field(
         default_factory=DEFAULT_CONSENTS.copy,

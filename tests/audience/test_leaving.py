@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from nurture.audience.candidates import GivenConsent
 from nurture.audience.editing import Edit, edit_contact
-from nurture.audience.leaving import Choice, Standing, decide, standing
+from nurture.audience.leaving import Choice, Standing, Way, decide, standing
 from nurture.audience.suppressing import lift_by_hand, suppress_by_hand
 from nurture.errors import InputError
 from nurture.store import Store, meta
@@ -39,7 +39,7 @@ def choose(outbox: Outbox, choice: Choice, number: int = 0) -> Standing:
     with outbox.store.write() as connection:
         mail = find_mail(connection, outbox.delivery_ids[number])
         assert mail is not None
-        return decide(connection, mail, choice, one_click=False, now=NOW)
+        return decide(connection, mail, choice, way=Way.PAGE, now=NOW)
 
 
 def set_by(outbox: Outbox, reason: SuppressionReason, source: str = "test", number: int = 0) -> None:

@@ -9,10 +9,20 @@ from nurture.store.schema.columns import UtcDateTime, metadata
 from nurture.store.schema.deliveries import attempt, delivery, event
 from nurture.store.schema.machine import alert, job_run, meta, pace, sender_state, worker
 from nurture.store.schema.news import feed, feed_entry, news_list, news_list_item
-from nurture.store.schema.people import consent, contact, contact_category, contact_tag, organization, suppression
+from nurture.store.schema.people import (
+    absence,
+    consent,
+    contact,
+    contact_category,
+    contact_tag,
+    organization,
+    proposal,
+    suppression,
+)
 
 __all__ = [
     "UtcDateTime",
+    "absence",
     "alert",
     "attempt",
     "campaign_control",
@@ -34,6 +44,7 @@ __all__ = [
     "news_list_item",
     "organization",
     "pace",
+    "proposal",
     "sender_state",
     "suppression",
     "worker",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from nurture.store.schema.columns import Json, id_column, instant_column, metadata, reference_column, text_column
+from nurture.store.schema.columns import Id, Json, id_column, instant_column, metadata, reference_column, text_column
 
 organization = sa.Table(
     "organization",
@@ -113,5 +113,36 @@ suppression = sa.Table(
         unique=True,
         sqlite_where=sa.text("lifted_at IS NULL"),
         postgresql_where=sa.text("lifted_at IS NULL"),
+    ),
+)
+
+# What an automatic answer said: nobody reads there before that day.
+absence = sa.Table(
+    "absence",
+    metadata,
+    sa.Column("contact_id", Id, sa.ForeignKey("contact.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("until", sa.Date, nullable=False),  # the last day away
+    instant_column("told_at", nullable=False),
+)
+
+# What a machine said of a contact; nothing changes before somebody of the clinic says yes.
+proposal = sa.Table(
+    "proposal",
+    metadata,
+    id_column(),
+    reference_column("contact_id", "contact.id", on_delete="CASCADE"),
+    text_column("kind"),  # ProposalKind
+    text_column("new_address", nullable=True),
+    text_column("inbound_key", nullable=True),  # the mail that said so
+    instant_column("made_at", nullable=False),
+    instant_column("decided_at"),
+    sa.Column("accepted", sa.Boolean, nullable=True),
+    sa.Index(
+        "uq_proposal_open",
+        "contact_id",
+        "kind",
+        unique=True,
+        sqlite_where=sa.text("decided_at IS NULL"),
+        postgresql_where=sa.text("decided_at IS NULL"),
     ),
 )

@@ -143,3 +143,34 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("contact_id", "tag", name=op.f("pk_contact_tag")),
     )
     op.create_index(op.f("ix_contact_tag_tag_contact_id"), "contact_tag", ["tag", "contact_id"], unique=False)
+    op.create_table(
+        "absence",
+        sa.Column("contact_id", identifier, nullable=False),
+        sa.Column("until", sa.Date(), nullable=False),
+        sa.Column("told_at", instant, nullable=False),
+        sa.ForeignKeyConstraint(["contact_id"], ["contact.id"], name=op.f("fk_absence_contact_id"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("contact_id", name=op.f("pk_absence")),
+    )
+    op.create_table(
+        "proposal",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("contact_id", identifier, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("new_address", sa.Text(), nullable=True),
+        sa.Column("inbound_key", sa.Text(), nullable=True),
+        sa.Column("made_at", instant, nullable=False),
+        sa.Column("decided_at", instant, nullable=True),
+        sa.Column("accepted", sa.Boolean(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["contact_id"], ["contact.id"], name=op.f("fk_proposal_contact_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_proposal")),
+    )
+    op.create_index(
+        "uq_proposal_open",
+        "proposal",
+        ["contact_id", "kind"],
+        unique=True,
+        sqlite_where=sa.text("decided_at IS NULL"),
+        postgresql_where=sa.text("decided_at IS NULL"),
+    )

@@ -1,0 +1,237 @@
+"""What an understood mail changes: events, suppressions, absences, proposals. Twice equals once.
+
+Everything happens in the caller's transaction, the one in which the mail is written down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from nurture.audience.leaving import Choice, Way, decide
+from nurture.inbox.acting import (
+    PROVEN,
+    Act,
+    BounceHistory,
+    ComplaintRule,
+    FloodRule,
+    SoftRule,
+    absence_until,
+    after_bounce,
+    may_leave_by_words,
+    too_many_complaints,
+)
+from nurture.inbox.matching import Match
+from nurture.store import Connection, alerts, brakes, campaigns, editions, events, feedback, suppressions, uncertain
+from nurture.store.leaving import find_mail
+from nurture.store.matching import OurMail
+from nurture.store.uncertain import Choice as Uncertain
+from nurture.vocabulary import (
+    AlertKind,
+    BounceKind,
+    DeliveryState,
+    EventKind,
+    Mode,
+    ProposalKind,
+    SuppressionReason,
+    SuppressionScope,
+)
+from nurture.workspace.settings import Settings
+
+COMPLAINTS_OVER = timedelta(days=30)  # complaints are counted over so long
+
+
+@dataclass(frozen=True, slots=True)
+class Bounced:
+    """What a bounce says of one recipient; ``same_address``: of the one that our mail went to."""
+
+    kind: BounceKind
+    same_address: bool
+    status: str | None = None  # RFC 3463
+    words: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The mail that acts: ``key`` is the same each time it is read; ``received_at`` is UTC."""
+
+    key: str
+    match: Match
+    settings: Settings
+    received_at: datetime
+    now: datetime
+
+
+def bounce(connection: Connection, heard: Understood, bounced: Bounced) -> Act | None:
+    """Act on a bounce; None if it was done before, or no mail of ours is known for it."""
+    mail = heard.match.mail
+    if mail is None:
+        return None
+    _arrived_somewhere(connection, heard, mail)
+    hard, sent = feedback.hard_bounces(connection, mail.edition_id, (Act.SUPPRESS_HARD, Act.DOUBT))
+    earlier = () if mail.contact_id is None else feedback.soft_bounces(connection, mail.contact_id, mode=mail.mode)
+    rules = heard.settings.bounces
+    act = after_bounce(
+        bounced.kind,
+        matched_by=heard.match.by,
+        same_address=bounced.same_address,
+        history=BounceHistory((*earlier, heard.now), hard, sent),
+        soft=SoftRule(rules.soft.after, rules.soft.over),
+        flood=FloodRule(rules.flood.more_than, rules.flood.percent),
+    )
+    data = {
+        "kind": bounced.kind,
+        "proven": heard.match.by in PROVEN,
+        "status": bounced.status,
+        "matched_by": heard.match.by,
+        "act": act,
+        "words": bounced.words,
+    }
+    if not feedback.record(connection, EventKind.BOUNCED, mail, heard.now, key=f"bounce {heard.key}", data=data):
+        return None
+    if act in (Act.SUPPRESS_HARD, Act.SUPPRESS_SOFT):
+        hard_bounced = act is Act.SUPPRESS_HARD
+        reason = SuppressionReason.HARD_BOUNCED if hard_bounced else SuppressionReason.SOFT_BOUNCED
+        _suppress(connection, mail, reason, heard.now)
+        _brake(connection, heard, mail)
+    elif act is Act.DOUBT:
+        name = str(editions.get(connection, mail.edition_id).public_id)
+        words = (
+            f"{hard + 1} addresses of {name} are said not to exist; nobody more is suppressed before you have looked: "
+            "nurture contacts repair"
+        )
+        alerts.raise_alert(connection, AlertKind.BOUNCES_DOUBTED, name, words, heard.now)
+    elif act is Act.BLAME_US:
+        words = f"mails are refused because of us, not of the readers: {bounced.words or bounced.status or 'no reason'}"
+        sender = editions.get(connection, mail.edition_id).sender
+        alerts.raise_alert(connection, AlertKind.MAIL_REFUSED, sender, words, heard.now)
+    return act
+
+
+def complaint(connection: Connection, heard: Understood) -> bool:
+    """A reader pressed "spam": never again, and the campaign pauses when too many do. False: nothing new.
+
+    Without proof that it is about a mail of ours nobody is silenced, but the owner hears of it.
+    """
+    mail = heard.match.mail
+    if mail is None or heard.match.by not in PROVEN:
+        words = "a complaint came that names no mail of ours; look at it, and say nurture suppress add ADDRESS"
+        return alerts.raise_alert(connection, AlertKind.LEAVE_UNPROVEN, heard.key, words, heard.now)
+    if not feedback.record(connection, EventKind.COMPLAINED, mail, heard.now, key=f"complaint {heard.key}", data={}):
+        return False
+    _suppress(connection, mail, SuppressionReason.COMPLAINED, heard.now)
+    rule = heard.settings.brakes.complaints
+    since = heard.now - COMPLAINTS_OVER
+    about, sent = feedback.complaints(connection, mail.campaign, mode=mail.mode, since=since)
+    if mail.mode is Mode.LIVE and too_many_complaints(about, sent, ComplaintRule(rule.percent, rule.at_least)):
+        by = f"the brake on complaints: {about} of {sent} readers"
+        if campaigns.pause(connection, mail.campaign, by=by, now=heard.now):
+            name = mail.campaign
+            words = f"{about} of {sent} readers complained about {name}, so it is paused: nurture resume {name}"
+            alerts.raise_alert(connection, AlertKind.COMPLAINTS, name, words, heard.now)
+    return True
+
+
+def opt_out(connection: Connection, heard: Understood, words: str) -> bool:
+    """Somebody writes that they want no more mail; ``words`` are kept. False: it is not proven, the owner is asked."""
+    mail = heard.match.mail
+    left = find_mail(connection, mail.delivery_id) if mail is not None else None
+    if left is None or not may_leave_by_words(heard.match.by):
+        asked = (
+            "somebody asks for no more mail, and answers none of ours: look at it with nurture replies, "
+            "then say nurture suppress add ADDRESS"
+        )
+        alerts.raise_alert(connection, AlertKind.LEAVE_UNPROVEN, heard.key, asked, heard.now)
+        return False
+    decide(connection, left, Choice.EVERYTHING, way=Way.REPLY, now=heard.now, words=words[:500])
+    return True
+
+
+def replied(connection: Connection, heard: Understood) -> bool:
+    """A person answered; False: known already."""
+    mail = heard.match.mail
+    if mail is None:
+        return False
+    _arrived_somewhere(connection, heard, mail)
+    data = {"matched_by": heard.match.by}
+    return feedback.record(connection, EventKind.REPLIED, mail, heard.now, key=f"reply {heard.key}", data=data)
+
+
+def auto_replied(
+    connection: Connection, heard: Understood, *, kind: str, until: date | None, new_address: str | None
+) -> bool:
+    """A machine answered: an absence is kept, a change of address is proposed. False: known already."""
+    mail, contact_id = heard.match.mail, heard.match.contact_id
+    data: dict[str, Any] = {"kind": kind, "until": until.isoformat() if until else None}
+    if mail is not None:
+        _arrived_somewhere(connection, heard, mail)
+        if not feedback.record(
+            connection, EventKind.AUTO_REPLIED, mail, heard.now, key=f"machine {heard.key}", data=data
+        ):
+            return False
+    if contact_id is None:
+        return False
+    last_day = absence_until(until, today=heard.settings.today(heard.now))
+    if last_day is not None:
+        feedback.away(connection, contact_id, last_day, heard.now)
+    if kind in (ProposalKind.LEFT, ProposalKind.MOVED):
+        feedback.propose(connection, contact_id, ProposalKind(kind), new_address, heard.now, key=heard.key)
+    return True
+
+
+def _arrived_somewhere(connection: Connection, heard: Understood, mail: OurMail) -> None:
+    """Whoever has our Message-ID has our mail: a doubt about it is over."""
+    if mail.state is DeliveryState.UNCERTAIN and heard.match.by in PROVEN:
+        rows = uncertain.find(connection, Uncertain(mail.mode, ids=(mail.delivery_id,)))
+        uncertain.settle(connection, rows, heard.now, arrived=True, by="a mail that came back")
+
+
+# What a person decided is stronger than what a machine found out, and a complaint than all.
+_STAYS: dict[SuppressionReason, Callable[[SuppressionReason], bool]] = {
+    SuppressionReason.COMPLAINED: lambda found: found in (SuppressionReason.COMPLAINED, SuppressionReason.ERASED),
+    SuppressionReason.HARD_BOUNCED: lambda found: found is not SuppressionReason.SOFT_BOUNCED,
+    SuppressionReason.SOFT_BOUNCED: lambda found: True,
+}
+
+
+def _suppress(connection: Connection, mail: OurMail, reason: SuppressionReason, now: datetime) -> None:
+    key, source = mail.recipient_key, f"mail {mail.delivery_id}"
+    if mail.mode is Mode.SANDBOX:
+        source = suppressions.REHEARSED + source
+    found = suppressions.active_suppression(connection, SuppressionScope.ADDRESS, key)
+    if found is not None:
+        rehearsed = found.rehearsed and mail.mode is Mode.LIVE
+        if _STAYS[reason](found.reason) and not rehearsed:
+            return
+        suppressions.lift(connection, SuppressionScope.ADDRESS, key, because=f"{reason} weighs more", now=now)
+    suppressions.suppress(
+        connection, SuppressionScope.ADDRESS, key, shown=mail.address, reason=reason, source=source, now=now
+    )
+    events.record(
+        connection,
+        EventKind.SUPPRESSED,
+        now,
+        delivery_id=mail.delivery_id,
+        contact_id=mail.contact_id,
+        data={"reason": reason, "delivery": mail.delivery_id},
+        dedupe_key=f"{reason} of delivery {mail.delivery_id}",
+    )
+
+
+def _brake(connection: Connection, heard: Understood, mail: OurMail) -> None:
+    """A list that is bad shows itself also by what bounces later."""
+    rule = heard.settings.brakes.dead_addresses
+    if mail.mode is not Mode.LIVE:
+        return
+    tried, dead = brakes.tally(connection, mail.edition_id)
+    if tried < rule.after or dead * 100 <= rule.percent * tried:
+        return
+    because = (
+        f"{dead} of {tried} addresses do not exist (more than {rule.percent:g} %); where does this list come from?"
+    )
+    if editions.hold(connection, mail.edition_id, because=because, now=heard.now):
+        name = str(editions.get(connection, mail.edition_id).public_id)
+        words = f"{because} nurture approve {name} lets it go on, nurture cancel {name} ends it"
+        alerts.raise_alert(connection, AlertKind.EDITION_HELD, name, words, heard.now)

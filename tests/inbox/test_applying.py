@@ -1,0 +1,173 @@
+"""What comes back changes the clinic's records once, and nobody's by a forgery."""
+
+from datetime import date, timedelta
+
+import pytest
+
+from nurture.inbox.acting import Act
+from nurture.inbox.applying import Bounced, Understood, auto_replied, bounce, complaint, opt_out, replied
+from nurture.store import Store, accounts, campaigns, feedback
+from nurture.vocabulary import BounceKind, DeliveryState, Mode
+from nurture.workspace.settings import Settings
+from tests.inbox.conftest import LATER, Inbox, sent
+
+HARD = Bounced(BounceKind.HARD, same_address=True, status="5.1.1", words="no such user")
+
+
+def act(inbox: Inbox, heard: Understood, bounced: Bounced = HARD) -> Act | None:
+    with inbox.store.write() as connection:
+        return bounce(connection, heard, bounced)
+
+
+def complain(inbox: Inbox, heard: Understood) -> bool:
+    with inbox.store.write() as connection:
+        return complaint(connection, heard)
+
+
+def leave(inbox: Inbox, heard: Understood) -> bool:
+    with inbox.store.write() as connection:
+        return opt_out(connection, heard, "please take me off your list")
+
+
+def test_a_dead_address_is_suppressed_once(inbox: Inbox) -> None:
+    assert act(inbox, inbox.heard(1, key="a")) is Act.SUPPRESS_HARD
+    assert act(inbox, inbox.heard(1, key="a")) is None
+    assert inbox.suppressed() == {inbox.address(1): "hard_bounced"}
+    assert [data["act"] for data in inbox.events("bounced")] == ["suppress_hard"]
+    assert len(inbox.events("suppressed")) == 1
+
+
+def test_a_forged_bounce_suppresses_nobody(inbox: Inbox) -> None:
+    assert act(inbox, inbox.heard(1, proven=False)) is Act.RECORD
+    assert inbox.suppressed() == {}
+    assert [data["proven"] for data in inbox.events("bounced")] == [False]
+
+
+def test_forged_bounces_do_not_add_up_to_a_soft_one(inbox: Inbox) -> None:
+    for day in range(0, 40, 5):
+        act(inbox, inbox.heard(1, proven=False, now=LATER + timedelta(days=day)))
+    soft = Bounced(BounceKind.SOFT, same_address=True)
+    assert act(inbox, inbox.heard(1, now=LATER + timedelta(days=41)), soft) is Act.RECORD
+
+
+def test_many_dead_addresses_at_once_are_doubted(store: Store, settings: Settings) -> None:
+    inbox = sent(store, settings, recipients=40)
+    acts = [act(inbox, inbox.heard(number)) for number in range(1, 26)]
+    assert acts == [Act.SUPPRESS_HARD] * 20 + [Act.DOUBT] * 5
+    assert len(inbox.suppressed()) == 20
+    assert "nobody more is suppressed before you have looked" in inbox.alerts()["bounces_doubted"]
+
+
+def test_the_edition_is_held_at_the_bounce_that_is_one_too_many(store: Store, settings: Settings) -> None:
+    inbox = sent(store, settings, recipients=50)
+    held = []
+    for number in range(1, 6):
+        act(inbox, inbox.heard(number))
+        held.append(inbox.held() is not None)
+    assert held == [False, False, False, False, True]  # the fifth of 50 is more than 8 %
+    assert inbox.held() == "5 of 50 addresses do not exist (more than 8 %); where does this list come from?"
+
+
+def test_a_refusal_of_us_tells_the_owner_and_blames_nobody(inbox: Inbox) -> None:
+    refused = Bounced(BounceKind.SENDER, same_address=True, words="your IP is on a list")
+    assert act(inbox, inbox.heard(1), refused) is Act.BLAME_US
+    assert inbox.suppressed() == {}
+    assert inbox.alerts() == {
+        "mail_refused": "mails are refused because of us, not of the readers: your IP is on a list"
+    }
+
+
+def test_what_comes_back_ends_a_doubt(inbox: Inbox) -> None:
+    first = inbox.outbox.delivery_ids[0]
+    inbox.outbox.set(first, state=DeliveryState.UNCERTAIN)
+    with inbox.store.write() as connection:
+        assert replied(connection, inbox.heard(1))
+    assert inbox.outbox.states[0] == "sent"
+
+
+def test_an_answer_from_the_same_address_alone_proves_nothing(inbox: Inbox) -> None:
+    inbox.outbox.set(inbox.outbox.delivery_ids[0], state=DeliveryState.UNCERTAIN)
+    with inbox.store.write() as connection:
+        assert replied(connection, inbox.heard(1, proven=False))
+    assert inbox.outbox.states[0] == "uncertain"
+
+
+def test_whoever_complains_never_gets_mail_again(inbox: Inbox) -> None:
+    act(inbox, inbox.heard(1))
+    assert complain(inbox, inbox.heard(1, key="c"))
+    assert not complain(inbox, inbox.heard(1, key="c"))
+    assert inbox.suppressed() == {inbox.address(1): "complained"}
+    act(inbox, inbox.heard(1))
+    leave(inbox, inbox.heard(1))
+    assert inbox.suppressed() == {inbox.address(1): "complained"}
+
+
+def test_a_complaint_that_names_no_mail_of_ours_is_for_the_owner(inbox: Inbox) -> None:
+    complain(inbox, inbox.heard(1, proven=False))
+    assert inbox.suppressed() == {}
+    assert "names no mail of ours" in inbox.alerts()["leave_unproven"]
+
+
+def test_the_campaign_pauses_at_the_complaint_that_is_one_too_many(store: Store, settings: Settings) -> None:
+    inbox = sent(store, settings, recipients=700)
+    paused = []
+    for number in (1, 2, 3):
+        complain(inbox, inbox.heard(number))
+        with store.read() as connection:
+            paused.append(campaigns.is_paused(connection, "partner-news"))
+    assert paused == [False, False, True]  # 2 of 700 are less than 0.3 %
+    assert inbox.alerts()["complaints"] == (
+        "3 of 700 readers complained about partner-news, so it is paused: nurture resume partner-news"
+    )
+
+
+def test_plain_words_are_a_way_out(inbox: Inbox) -> None:
+    assert leave(inbox, inbox.heard(2))
+    assert inbox.suppressed() == {inbox.address(2): "unsubscribed"}
+    [data] = inbox.events("unsubscribed")
+    assert (data["by"], data["words"]) == ("reply", "please take me off your list")
+
+
+def test_plain_words_without_a_trace_of_our_mail_are_for_the_owner(inbox: Inbox) -> None:
+    assert not leave(inbox, inbox.heard(2, proven=False))
+    assert inbox.suppressed() == {}
+    assert "answers none of ours" in inbox.alerts()["leave_unproven"]
+
+
+def test_a_bounce_of_the_sandbox_silences_nobody_for_real(store: Store, settings: Settings) -> None:
+    inbox = sent(store, settings, mode=Mode.SANDBOX)
+    act(inbox, inbox.heard(1))
+    with store.read() as connection:
+        rows = list(feedback.dead_addresses(connection))
+    assert [row.address for row in rows] == [inbox.address(1)]
+    assert inbox.held() is None
+
+
+def test_an_absence_is_kept_and_a_new_address_is_only_proposed(inbox: Inbox) -> None:
+    with inbox.store.write() as connection:
+        assert auto_replied(
+            connection, inbox.heard(1, key="x"), kind="out_of_office", until=date(2026, 12, 11), new_address=None
+        )
+        assert not auto_replied(
+            connection, inbox.heard(1, key="x"), kind="out_of_office", until=date(2026, 12, 11), new_address=None
+        )
+        assert auto_replied(connection, inbox.heard(2), kind="moved", until=None, new_address="new@gym.example")
+        assert auto_replied(connection, inbox.heard(2), kind="moved", until=None, new_address="other@gym.example")
+    contacts = inbox.outbox.column("contact_id")
+    with inbox.store.read() as connection:
+        assert feedback.absences(connection, on=date(2026, 12, 11)) == {contacts[0]: date(2026, 12, 11)}
+        assert feedback.absences(connection, on=date(2026, 12, 12)) == {}
+        [proposed] = feedback.open_proposals(connection)
+    assert (proposed.contact_id, proposed.kind, proposed.new_address) == (contacts[1], "moved", "new@gym.example")
+    assert "person2@clinic-partner.example" in inbox.outbox.column("address")
+
+
+@pytest.mark.parametrize("again", [1, 2])
+def test_the_accounts_balance_whatever_comes_back(inbox: Inbox, again: int) -> None:
+    for _ in range(again):
+        act(inbox, inbox.heard(1, key="b"))
+        complain(inbox, inbox.heard(2, key="c"))
+        leave(inbox, inbox.heard(3, key="d"))
+    with inbox.store.read() as connection:
+        counted = accounts.state_counts(connection, mode=Mode.LIVE, states=[DeliveryState.SENT])
+    assert counted == {DeliveryState.SENT: 3}
