@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nurture.cli import contact_import, suppression
+from nurture.cli import contact_import, repair, suppression
 from nurture.cli.contact_import import categories_named, consent_given, pairs
 from nurture.cli.options import Json, Yes, confirm, house
 from nurture.cli.output import print_json, say, table
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Contacts: import, look, change, export, erase, suppress.")
 app.command("import", epilog=contact_import.EXAMPLES)(contact_import.import_contacts)
 suppression.register(app)
+app.command(epilog="Example: nurture contacts repair --accept 3")(repair.repair)
 
 Who = Annotated[str, typer.Argument(metavar="WHO", help="An address, or a contact's number.")]
 Search = Annotated[str | None, typer.Option("--search", help="Text in address, name or organization.")]
