@@ -171,6 +171,7 @@ class SkipReason(StrEnum):
     NO_CONSENT = "no_consent"  # consent_required is not met
     SUPPRESSED = "suppressed"  # the address, domain or organization is suppressed
     NO_NEWS = "no_news"  # nothing unseen for this contact
+    AWAY = "away"  # an automatic answer said so, and the edition's time is over before the return
     FREQUENCY_CAP = "frequency_cap"  # another newsletter or broadcast was too near
     HOUSEHOLD = "household"  # the same address gets this edition already
     RENDER_ERROR = "render_error"  # the template failed for this contact

@@ -1,7 +1,7 @@
 """Who of the people that are meant gets the mail, and with which news. Pure.
 
 Everybody who is meant passes the gates in this order: household, suppression,
-consent, frequency cap, give before ask, news. The first gate that is closed
+consent, absence, frequency cap, give before ask, news. The first gate that is closed
 names the reason.
 """
 
@@ -22,6 +22,7 @@ REASONS_IN_WORDS: Mapping[SkipReason, str] = {
     SkipReason.HOUSEHOLD: "somebody else with the same address gets this edition",
     SkipReason.SUPPRESSED: "the address, its domain or the organization is suppressed",
     SkipReason.NO_CONSENT: "there is no consent that allows this mail",
+    SkipReason.AWAY: "an automatic answer told of an absence that lasts longer than this mail can wait",
     SkipReason.FREQUENCY_CAP: "another newsletter or broadcast is too near",
     SkipReason.GIVE_FIRST: "the organization had too little of use since the last time we asked for something",
     SkipReason.NO_NEWS: "there is no news that this reader has not seen",
@@ -77,7 +78,7 @@ class Facts:
     """What the database knows about a page of readers.
 
     ``taken``: addressees whose address gets this edition already. ``consents``: bits
-    of the consents that hold. ``received``: when the last counted mail of
+    of the consents that hold. ``away``: the last day of an absence. ``received``: when the last counted mail of
     another edition left, or will. ``gives``: by organization, editions of use
     since the last ask. ``seen``: ids of news by contact.
     """
@@ -85,6 +86,7 @@ class Facts:
     taken: set[int] = field(default_factory=set)
     suppressed: Collection[int] = frozenset()
     consents: Mapping[int, int] = field(default_factory=dict)
+    away: Mapping[int, date] = field(default_factory=dict)
     received: Mapping[int, datetime] = field(default_factory=dict)
     gives: Mapping[int, int] = field(default_factory=dict)
     seen: Mapping[int, Set[str]] = field(default_factory=dict)
@@ -99,9 +101,15 @@ class Outcome:
 
 
 def pass_gates(
-    reader: Reader, rules: Rules, facts: Facts, *, consent_mask: int, near_since: datetime | None
+    reader: Reader,
+    rules: Rules,
+    facts: Facts,
+    *,
+    consent_mask: int,
+    near_since: datetime | None,
+    returns_too_late: bool = False,
 ) -> Outcome:
-    """What becomes of one reader.
+    """What becomes of one reader; ``returns_too_late`` from an absence, for this edition.
 
     ``near_since`` (from the function): a mail at or after it is too near; None: no cap.
     The caller adds the addressee to ``facts.taken`` for those who get the mail.
@@ -113,6 +121,8 @@ def pass_gates(
         return Outcome(SkipReason.SUPPRESSED)
     if not consent_allows(consent_mask, facts.consents.get(reader.id, 0)):
         return Outcome(SkipReason.NO_CONSENT)
+    if returns_too_late:
+        return Outcome(SkipReason.AWAY)
     if received is not None and near_since is not None and received >= near_since:
         return Outcome(SkipReason.FREQUENCY_CAP)
     if (

@@ -18,7 +18,7 @@ from nurture.audience.segments import compile_condition
 from nurture.news.item import NewsItem, candidates
 from nurture.planning.gates import Facts, NewsRule, Rules, near_since, pass_gates, variant_for
 from nurture.planning.windows import Openings, zone_for
-from nurture.store import Connection, history, news
+from nurture.store import Connection, feedback, history, news
 from nurture.store.plan_pages import PAGE_ROWS, PlannedDelivery
 from nurture.store.readers import Reader, meant_ids, readers_of
 from nurture.vocabulary import Category, Intent, Mode
@@ -112,6 +112,7 @@ class Selection:
             else history.addressees_taken(connection, edition_id, [reader.addressee for reader in readers]),
             suppressed={reader.id for reader in readers if reader.suppressed},
             consents={reader.id: reader.consents for reader in readers if reader.consents},
+            away=feedback.absences(connection, ids, on=self.today),
             received={}
             if not gap
             else history.last_received(
@@ -140,9 +141,19 @@ class Selection:
         not_before, not_after, too_near = self._spans.get(zones) or self._span(zones)
         if self.campaign.spread is not None:
             not_before = self._starts[zones][self._step_of(reader.id)]
+        returns = self._returns(zones, facts.away[reader.id]) if reader.id in facts.away else None
+        if returns is not None:
+            not_before = max(not_before, returns)
         categories = reader.categories
         mask, variant = self._by_categories.get(categories) or self._mask_and_variant(categories)
-        outcome = pass_gates(reader, self._rules, facts, consent_mask=mask, near_since=too_near)
+        outcome = pass_gates(
+            reader,
+            self._rules,
+            facts,
+            consent_mask=mask,
+            near_since=too_near,
+            returns_too_late=returns is not None and returns > not_after,
+        )
         if outcome.reason is None:
             facts.taken.add(reader.addressee)
         alike = (zones, categories, outcome.reason, outcome.news, not_before)
@@ -157,6 +168,9 @@ class Selection:
                 news=outcome.news,
             )
         return planned
+
+    def _returns(self, zones: tuple[str | None, str | None], last_day: date) -> datetime | None:
+        return self._openings.after_absence(last_day, zone_for(zones, default=self.zone))
 
     def _mask_and_variant(self, joined: str | None) -> tuple[int, Category]:
         categories = frozenset(map(Category, joined.split(","))) if joined else frozenset()

@@ -36,6 +36,11 @@ class Openings:
             at, window=self.window, zone=zone, holidays=self.holidays, late=self.late, earliest=earliest
         )
 
+    def after_absence(self, last_day: date, zone: ZoneInfo) -> datetime | None:
+        """When a mail may leave at the earliest to a reader who is away up to this day, in UTC; None: never."""
+        back = datetime.combine(last_day + timedelta(days=1), time(), zone)
+        return next_open(back.astimezone(UTC), window=self.window, zone=zone, holidays=self.holidays)
+
     def starts(
         self, start: datetime, until: datetime, zone: ZoneInfo, *, spread: timedelta, steps: int
     ) -> tuple[datetime, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from nurture.store import events
+from nurture.store.expressions import one_of
 from nurture.store.inserting import insert
 from nurture.store.matching import OurMail
 from nurture.store.schema import absence, contact, delivery, event, organization, proposal, suppression
@@ -24,6 +25,7 @@ from nurture.vocabulary import (
     SuppressionScope,
 )
 
+_ANYBODY_AWAY = sa.select(absence.c.contact_id).where(absence.c.until >= sa.bindparam("on_day")).limit(1)
 _ALIVE = (EventKind.REPLIED, EventKind.CLICKED)  # a reader showed life: soft bounces before count no more
 
 
@@ -99,9 +101,14 @@ def away(connection: Connection, contact_id: int, until: date, now: datetime) ->
     )
 
 
-def absences(connection: Connection, *, on: date) -> dict[int, date]:
-    """Who is away on a day, and up to which day."""
-    return {row.contact_id: row.until for row in connection.execute(sa.select(absence).where(absence.c.until >= on))}
+def absences(connection: Connection, contact_ids: Sequence[int], *, on: date) -> dict[int, date]:
+    """Who of these is away on a day, and up to which day."""
+    if connection.execute(_ANYBODY_AWAY, {"on_day": on}).first() is None:
+        return {}  # as on most days; a plan asks for every page
+    query = sa.select(absence.c.contact_id, absence.c.until).where(
+        absence.c.until >= on, one_of(connection, absence.c.contact_id, contact_ids)
+    )
+    return {row.contact_id: row.until for row in connection.execute(query)}
 
 
 @dataclass(frozen=True, slots=True)

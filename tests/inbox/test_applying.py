@@ -155,8 +155,8 @@ def test_an_absence_is_kept_and_a_new_address_is_only_proposed(inbox: Inbox) -> 
         assert auto_replied(connection, inbox.heard(2), kind="moved", until=None, new_address="other@gym.example")
     contacts = inbox.outbox.column("contact_id")
     with inbox.store.read() as connection:
-        assert feedback.absences(connection, on=date(2026, 12, 11)) == {contacts[0]: date(2026, 12, 11)}
-        assert feedback.absences(connection, on=date(2026, 12, 12)) == {}
+        assert feedback.absences(connection, contacts, on=date(2026, 12, 11)) == {contacts[0]: date(2026, 12, 11)}
+        assert feedback.absences(connection, contacts, on=date(2026, 12, 12)) == {}
         [proposed] = feedback.open_proposals(connection)
     assert (proposed.contact_id, proposed.kind, proposed.new_address) == (contacts[1], "moved", "new@gym.example")
     assert "person2@clinic-partner.example" in inbox.outbox.column("address")

@@ -52,6 +52,7 @@ CLOSED = {
     SkipReason.HOUSEHOLD: {"taken": {1}},
     SkipReason.SUPPRESSED: {"suppressed": {1}},
     SkipReason.NO_CONSENT: {"consents": {}},
+    SkipReason.AWAY: {"away": {1: date(2027, 1, 31)}},
     SkipReason.FREQUENCY_CAP: {"received": {1: NOW - timedelta(days=1)}},
     SkipReason.GIVE_FIRST: {"gives": {7: 0}},
     SkipReason.NO_NEWS: {"seen": {1: {"file:new"}}},
@@ -67,6 +68,7 @@ def outcome(facts: dict, *, person: Person | None = None, intent: Intent = Inten
         Facts(**facts),
         consent_mask=WRITTEN,
         near_since=near_since(NOW, timedelta(days=3), NEW_YORK),
+        returns_too_late="away" in facts,
     )
 
 

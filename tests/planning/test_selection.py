@@ -96,6 +96,29 @@ def test_who_gets_nothing_does_not_take_the_address_from_the_household(clinic):
     assert clinic.rows(DECEMBER) == {patient: ("skipped", "no_consent"), partner: ("queued", None)}
 
 
+@pytest.mark.parametrize(
+    ("last_day", "outcome", "from_"),
+    [
+        ("2026-11-30", ("queued", None), "2026-12-01T09:30"),
+        ("2026-12-01", ("queued", None), "2026-12-02T08:00"),  # a Tuesday; the window opens at eight
+        ("2026-12-03", ("queued", None), "2026-12-04T08:00"),
+        ("2026-12-04", ("skipped", "away"), None),  # the three days of `late` are over before Monday
+    ],
+)
+def test_a_mail_waits_for_who_is_away_as_long_as_its_edition_may(any_clinic, last_day, outcome, from_):
+    clinic = any_clinic
+    away, there = clinic.people(2)
+    clinic.campaign("partner-news")
+    with clinic.store.write() as connection:
+        feedback.away(connection, away, date.fromisoformat(last_day), clinic.now)
+    plan_december(clinic)
+    assert clinic.rows(DECEMBER) == {away: outcome, there: ("queued", None)}
+    if from_ is not None:
+        with clinic.store.read() as connection:
+            row = connection.execute(sa.select(delivery).where(delivery.c.contact_id == away)).one()
+        assert row.not_before == datetime.fromisoformat(from_).replace(tzinfo=NEW_YORK)
+
+
 @pytest.mark.parametrize(("day", "outcome"), [("2026-12-03", "skipped"), ("2026-12-04", "queued")])
 def test_at_most_one_mail_in_three_days(any_clinic, day, outcome):
     clinic = any_clinic
