@@ -1,14 +1,14 @@
 """The gates against real databases: who gets a row, and which."""
 
 from collections import Counter
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise, product
 from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
 
-from nurture.store import suppressions
+from nurture.store import feedback, suppressions
 from nurture.store.schema import delivery, edition, event
 from nurture.vocabulary import Category, ConsentKind, SuppressionReason, SuppressionScope
 
@@ -116,7 +116,7 @@ def test_a_mail_waits_for_who_is_away_as_long_as_its_edition_may(any_clinic, las
     if from_ is not None:
         with clinic.store.read() as connection:
             row = connection.execute(sa.select(delivery).where(delivery.c.contact_id == away)).one()
-        assert row.not_before == datetime.fromisoformat(from_).replace(tzinfo=NEW_YORK)
+        assert row.not_before == datetime.fromisoformat(from_).replace(tzinfo=ZoneInfo("America/New_York"))
 
 
 @pytest.mark.parametrize(("day", "outcome"), [("2026-12-03", "skipped"), ("2026-12-04", "queued")])
