@@ -1,8 +1,8 @@
 """One process that delivers a clinic's queue, as `nurture run` does, and prints what that cost.
 
 ``python -m benchmarks.deliver FOLDER [--limit MAILS] [--plan] [--beside]``; the answer is JSON on one line.
-With ``--plan`` it plans the edition before: that counts for ``peak`` only. ``--beside`` says that another process delivers
-from the same queue: mails that this one leaves are then not its fault, and who started both counts them.
+With ``--plan`` it plans the edition before: that counts for ``peak`` only. ``--beside`` says that another process
+delivers from the same queue: what this one leaves is then not its fault, and who started both counts together.
 """
 
 from __future__ import annotations
