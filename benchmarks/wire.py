@@ -103,6 +103,8 @@ def _two(folder: Path, planned: Path) -> list[Measurement]:
             clinic = _account(folder, planned, port)
             two = _all([clinic, clinic])
             shutil.rmtree(clinic)
+            if one["sent"] != two["sent"]:
+                sys.exit(f"one process sent {one['sent']} mails, two sent {two['sent']}")
             client, server = one["cpu"] / one["sent"], served / one["sent"]
             ceiling = min(2.0, (os.cpu_count() or 1) * client / (client + server))
             found.append(_rate(two) / _rate(one) / ceiling)
@@ -154,7 +156,9 @@ def _deliver(folder: Path, planned: Path, port: int) -> dict[str, float]:
 
 def _all(clinics: list[Path]) -> dict[str, float]:
     """Workers side by side; the wall time is from the first one's start to the last one's end of delivering."""
-    answers = [_answer(process) for process in [_start("benchmarks.deliver", str(clinic)) for clinic in clinics]]
+    answers = [
+        _answer(process) for process in [_start("benchmarks.deliver", str(clinic), "--beside") for clinic in clinics]
+    ]
     ended = max(answer["ended"] for answer in answers)
     began = min(answer["began"] for answer in answers)
     return {

@@ -234,6 +234,16 @@ class BounceKind(StrEnum):
     DELIVERED = "delivered"  # it arrived
 
 
+class BounceAct(StrEnum):
+    """What a bounce led to."""
+
+    SUPPRESS_HARD = "suppress_hard"  # it does not exist
+    SUPPRESS_SOFT = "suppress_soft"  # it failed too often
+    RECORD = "record"  # kept in the log, nothing else
+    DOUBT = "doubt"  # kept in the log, and somebody shall look: nobody is suppressed
+    BLAME_US = "blame_us"  # kept in the log, and the owner hears that our mail is refused
+
+
 class AutomaticKind(StrEnum):
     """What an automatic answer tells."""
 

@@ -1,9 +1,11 @@
 """Fixtures that every part shares: an empty database of either kind."""
 
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,6 +41,22 @@ def postgresql_template() -> Iterator[str]:
         pytest.skip("NURTURE_TEST_DATABASE_URL is not set: no PostgreSQL server (tests/servers/postgres.sh starts one)")
     with databases.postgresql_template(server) as template:
         yield template
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    path = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
+    if path is None:
+        pytest.skip("Chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

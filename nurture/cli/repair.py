@@ -74,7 +74,7 @@ def _show(found: Repairs, zone: ZoneInfo, *, as_json: bool) -> None:
                     dead.organization or "",
                     dead.phone or "",
                     dead.since.astimezone(zone).date(),
-                    str(dead.reason).replace("_", " "),
+                    dead.reason.replace("_", " ") if dead.reason else "doubted: still gets mail",
                 )
                 for dead in found.dead
             ],

@@ -11,6 +11,16 @@ from dataclasses import dataclass, field
 from nurture.workspace.settings import DeadAddresses
 
 
+def too_many_dead(tried: int, dead: int, rule: DeadAddresses) -> str | None:
+    """Why an edition shall be held after so many mails were answered for good, or None."""
+    if tried < rule.after or dead * 100 <= rule.percent * tried:
+        return None
+    return (
+        f"{dead} of the first {tried} addresses do not exist (more than {rule.percent:g} %); "
+        "where does this list come from?"
+    )
+
+
 @dataclass(slots=True)
 class Tally:
     """One edition's mails that were answered for good. ``pulled``: the brake was pulled; once in a round is enough."""
@@ -42,10 +52,6 @@ class Brakes:
         tally = self.tallies[edition_id]
         tally.tried += 1
         tally.dead += dead
-        if tally.pulled or tally.tried < rule.after or tally.dead * 100 <= rule.percent * tally.tried:
-            return None
-        tally.pulled = True
-        return (
-            f"{tally.dead} of the first {tally.tried} addresses do not exist (more than {rule.percent:g} %); "
-            "where does this list come from?"
-        )
+        because = None if tally.pulled else too_many_dead(tally.tried, tally.dead, rule)
+        tally.pulled = tally.pulled or because is not None
+        return because

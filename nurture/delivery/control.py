@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nurture.errors import InputError
-from nurture.store import Store, alerts, asking, campaigns, deliveries, editions, senders
+from nurture.store import Connection, Store, alerts, asking, campaigns, deliveries, editions, senders
 from nurture.vocabulary import AlertKind, EditionReason
 
 
@@ -34,6 +34,14 @@ def hold_edition(store: Store, edition_id: int, *, by: str, now: datetime) -> bo
     """
     with store.write() as connection:
         return editions.hold(connection, edition_id, because=f"by {by}", now=now)
+
+
+def hold_by_itself(connection: Connection, edition_id: int, *, because: str, now: datetime) -> None:
+    """A brake holds an edition, in the caller's transaction, and tells of it; once, until it is approved."""
+    if editions.hold(connection, edition_id, because=because, now=now):
+        name = str(editions.get(connection, edition_id).public_id)
+        words = f"{because} nurture approve {name} lets it go on, nurture cancel {name} ends it"
+        alerts.raise_alert(connection, AlertKind.EDITION_HELD, name, words, now)
 
 
 def approve_edition(store: Store, edition_id: int, *, by: str, now: datetime) -> bool:
@@ -83,4 +91,5 @@ def resume(store: Store, campaign: str, *, now: datetime) -> Resumed:
         confirmed = asking.answer(connection, campaign, now=now)
         woken = senders.wake(connection) if campaign == campaigns.ALL else 0
         ended = campaigns.resume(connection, campaign)
+        alerts.resolve_alert(connection, AlertKind.COMPLAINTS, campaign, now)
         return Resumed(confirmed or ended or woken > 0, campaigns.is_paused(connection, campaign))

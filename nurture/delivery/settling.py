@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from nurture.delivery import uncertain
+from nurture.delivery import control, uncertain
 from nurture.delivery.kept import KeptAnswer
 from nurture.delivery.retries import OUTAGE_PAUSE, jitter, next_attempt, sender_pause
 from nurture.delivery.transaction import Ending
-from nurture.store import alerts, attempts, editions, events, groups, senders, suppressions
+from nurture.store import alerts, attempts, events, groups, senders, suppressions
 from nurture.store.attempts import Attempt, ClaimedDelivery
+from nurture.store.brakes import dead_key
 from nurture.store.engine import Connection
 from nurture.store.senders import StoppedSender
 from nurture.vocabulary import (
@@ -71,11 +72,8 @@ class Settlement:
 
     def pull_brake(self, connection: Connection) -> None:
         """Hold the edition and tell of it, if this answer is one too many."""
-        edition_id = self.claimed.edition_id
-        if self.brake is not None and editions.hold(connection, edition_id, because=self.brake, now=self.now):
-            name = editions.get(connection, edition_id).public_id
-            words = f"{self.brake} nurture approve {name} lets it go on, nurture cancel {name} ends it"
-            alerts.raise_alert(connection, AlertKind.EDITION_HELD, str(name), words, self.now)
+        if self.brake is not None:
+            control.hold_by_itself(connection, self.claimed.edition_id, because=self.brake, now=self.now)
 
     def _settle(self, connection: Connection, ending: Ending | None = None, when: datetime | None = None) -> bool:
         end = (ending or self.ending).end
@@ -114,7 +112,6 @@ class Settlement:
     def _suppress(self, connection: Connection) -> None:
         claimed = self.claimed
         data = {"reason": SuppressionReason.HARD_BOUNCED, "delivery": claimed.id}
-        key = f"hard bounce of delivery {claimed.id}"
         events.record(
             connection,
             EventKind.SUPPRESSED,
@@ -122,7 +119,7 @@ class Settlement:
             delivery_id=claimed.id,
             contact_id=claimed.contact_id,
             data=data,
-            dedupe_key=key,
+            dedupe_key=dead_key(claimed.id),
         )
         suppressions.suppress(
             connection,

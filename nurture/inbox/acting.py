@@ -9,38 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 
-from nurture.vocabulary import BounceKind, MatchedBy
+from nurture.vocabulary import BounceAct, BounceKind, MatchedBy
+from nurture.workspace.feedback import Bounces, Complaints, SoftBounces
 
 PROVEN = frozenset({MatchedBy.SIGNED_ADDRESS, MatchedBy.MESSAGE_ID, MatchedBy.RELAY_ID})
 LONGEST_ABSENCE = timedelta(days=30)  # a return date that is farther away is taken for this
-
-
-class Act(StrEnum):
-    """What is done about an address."""
-
-    SUPPRESS_HARD = "suppress_hard"  # it does not exist
-    SUPPRESS_SOFT = "suppress_soft"  # it failed too often
-    RECORD = "record"  # kept in the log, nothing else
-    DOUBT = "doubt"  # kept in the log, and somebody shall look: nobody is suppressed
-    BLAME_US = "blame_us"  # kept in the log, and the owner hears that our mail is refused
-
-
-@dataclass(frozen=True, slots=True)
-class SoftRule:
-    """So many soft bounces, the first and the last at least so far apart, and no mail that arrived between."""
-
-    after: int
-    over: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class FloodRule:
-    """More hard bounces of one edition than both: then its list, or whoever sends the bounces, is doubted."""
-
-    more_than: int
-    percent: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,40 +36,31 @@ def after_bounce(
     matched_by: MatchedBy,
     same_address: bool,
     history: BounceHistory,
-    soft: SoftRule,
-    flood: FloodRule,
-) -> Act:
+    rules: Bounces,
+) -> BounceAct:
     """What a bounce means for the address that our mail went to.
 
     ``same_address``: the bounce names it; else it was forwarded, and what failed is another mailbox.
     """
     if kind is BounceKind.SENDER:
-        return Act.BLAME_US
+        return BounceAct.BLAME_US
     if kind in (BounceKind.DELAYED, BounceKind.DELIVERED):
-        return Act.RECORD
+        return BounceAct.RECORD
     if matched_by not in PROVEN:
-        return Act.RECORD
+        return BounceAct.RECORD
     if kind is BounceKind.HARD and same_address:
         hard = history.edition_hard + 1
-        if hard > flood.more_than and hard * 100 > flood.percent * history.edition_sent:
-            return Act.DOUBT
-        return Act.SUPPRESS_HARD
-    return Act.SUPPRESS_SOFT if _failed_too_often(history.soft_at, soft) else Act.RECORD
+        if hard > rules.flood.more_than and hard * 100 > rules.flood.percent * history.edition_sent:
+            return BounceAct.DOUBT
+        return BounceAct.SUPPRESS_HARD
+    return BounceAct.SUPPRESS_SOFT if _failed_too_often(history.soft_at, rules.soft) else BounceAct.RECORD
 
 
-def _failed_too_often(at: Sequence[datetime], rule: SoftRule) -> bool:
+def _failed_too_often(at: Sequence[datetime], rule: SoftBounces) -> bool:
     return len(at) >= rule.after and at[-1] - at[0] >= rule.over
 
 
-@dataclass(frozen=True, slots=True)
-class ComplaintRule:
-    """More complaints than this share of a campaign's mails, and at least so many, pause it."""
-
-    percent: float
-    at_least: int
-
-
-def too_many_complaints(complaints: int, sent: int, rule: ComplaintRule) -> bool:
+def too_many_complaints(complaints: int, sent: int, rule: Complaints) -> bool:
     """Whether so many complaints, this one counted, about so many mails pause the campaign."""
     return complaints >= rule.at_least and complaints * 100 > rule.percent * sent
 

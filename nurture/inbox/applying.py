@@ -11,13 +11,11 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from nurture.audience.leaving import Choice, Way, decide
+from nurture.delivery import control
+from nurture.delivery.brakes import too_many_dead
 from nurture.inbox.acting import (
     PROVEN,
-    Act,
     BounceHistory,
-    ComplaintRule,
-    FloodRule,
-    SoftRule,
     absence_until,
     after_bounce,
     may_leave_by_words,
@@ -25,11 +23,13 @@ from nurture.inbox.acting import (
 )
 from nurture.inbox.matching import Match
 from nurture.store import Connection, alerts, brakes, campaigns, editions, events, feedback, suppressions, uncertain
+from nurture.store.brakes import dead_key
 from nurture.store.leaving import find_mail
 from nurture.store.matching import OurMail
 from nurture.store.uncertain import Choice as Uncertain
 from nurture.vocabulary import (
     AlertKind,
+    BounceAct,
     BounceKind,
     DeliveryState,
     EventKind,
@@ -64,22 +64,20 @@ class Understood:
     now: datetime
 
 
-def bounce(connection: Connection, heard: Understood, bounced: Bounced) -> Act | None:
-    """Act on a bounce; None if it was done before, or no mail of ours is known for it."""
+def bounce(connection: Connection, heard: Understood, bounced: Bounced) -> BounceAct | None:
+    """BounceAct on a bounce; None if it was done before, or no mail of ours is known for it."""
     mail = heard.match.mail
     if mail is None:
         return None
     _arrived_somewhere(connection, heard, mail)
-    hard, sent = feedback.hard_bounces(connection, mail.edition_id, (Act.SUPPRESS_HARD, Act.DOUBT))
+    hard, sent = feedback.hard_bounces(connection, mail.edition_id)
     earlier = () if mail.contact_id is None else feedback.soft_bounces(connection, mail.contact_id, mode=mail.mode)
-    rules = heard.settings.bounces
     act = after_bounce(
         bounced.kind,
         matched_by=heard.match.by,
         same_address=bounced.same_address,
         history=BounceHistory((*earlier, heard.now), hard, sent),
-        soft=SoftRule(rules.soft.after, rules.soft.over),
-        flood=FloodRule(rules.flood.more_than, rules.flood.percent),
+        rules=heard.settings.bounces,
     )
     data = {
         "kind": bounced.kind,
@@ -87,23 +85,23 @@ def bounce(connection: Connection, heard: Understood, bounced: Bounced) -> Act |
         "status": bounced.status,
         "matched_by": heard.match.by,
         "act": act,
-        "words": bounced.words,
+        "words": bounced.words if mail.contact_id is not None else None,  # servers like to repeat the address
     }
     if not feedback.record(connection, EventKind.BOUNCED, mail, heard.now, key=f"bounce {heard.key}", data=data):
         return None
-    if act in (Act.SUPPRESS_HARD, Act.SUPPRESS_SOFT):
-        hard_bounced = act is Act.SUPPRESS_HARD
+    if act in (BounceAct.SUPPRESS_HARD, BounceAct.SUPPRESS_SOFT):
+        hard_bounced = act is BounceAct.SUPPRESS_HARD
         reason = SuppressionReason.HARD_BOUNCED if hard_bounced else SuppressionReason.SOFT_BOUNCED
         _suppress(connection, mail, reason, heard.now)
         _brake(connection, heard, mail)
-    elif act is Act.DOUBT:
+    elif act is BounceAct.DOUBT:
         name = str(editions.get(connection, mail.edition_id).public_id)
         words = (
             f"{hard + 1} addresses of {name} are said not to exist; nobody more is suppressed before you have looked: "
             "nurture contacts repair"
         )
         alerts.raise_alert(connection, AlertKind.BOUNCES_DOUBTED, name, words, heard.now)
-    elif act is Act.BLAME_US:
+    elif act is BounceAct.BLAME_US:
         words = f"mails are refused because of us, not of the readers: {bounced.words or bounced.status or 'no reason'}"
         sender = editions.get(connection, mail.edition_id).sender
         alerts.raise_alert(connection, AlertKind.MAIL_REFUSED, sender, words, heard.now)
@@ -117,15 +115,13 @@ def complaint(connection: Connection, heard: Understood) -> bool:
     """
     mail = heard.match.mail
     if mail is None or heard.match.by not in PROVEN:
-        words = "a complaint came that names no mail of ours; look at it, and say nurture suppress add ADDRESS"
-        return alerts.raise_alert(connection, AlertKind.LEAVE_UNPROVEN, heard.key, words, heard.now)
+        return _ask_the_owner(connection, heard, "a complaint came that names no mail of ours")
     if not feedback.record(connection, EventKind.COMPLAINED, mail, heard.now, key=f"complaint {heard.key}", data={}):
         return False
     _suppress(connection, mail, SuppressionReason.COMPLAINED, heard.now)
-    rule = heard.settings.brakes.complaints
     since = heard.now - COMPLAINTS_OVER
     about, sent = feedback.complaints(connection, mail.campaign, mode=mail.mode, since=since)
-    if mail.mode is Mode.LIVE and too_many_complaints(about, sent, ComplaintRule(rule.percent, rule.at_least)):
+    if mail.mode is Mode.LIVE and too_many_complaints(about, sent, heard.settings.brakes.complaints):
         by = f"the brake on complaints: {about} of {sent} readers"
         if campaigns.pause(connection, mail.campaign, by=by, now=heard.now):
             name = mail.campaign
@@ -139,14 +135,20 @@ def opt_out(connection: Connection, heard: Understood, words: str) -> bool:
     mail = heard.match.mail
     left = find_mail(connection, mail.delivery_id) if mail is not None else None
     if left is None or not may_leave_by_words(heard.match.by):
-        asked = (
-            "somebody asks for no more mail, and answers none of ours: look at it with nurture replies, "
-            "then say nurture suppress add ADDRESS"
-        )
-        alerts.raise_alert(connection, AlertKind.LEAVE_UNPROVEN, heard.key, asked, heard.now)
+        _ask_the_owner(connection, heard, "somebody asks for no more mail, and answers none of ours")
         return False
-    decide(connection, left, Choice.EVERYTHING, way=Way.REPLY, now=heard.now, words=words[:500])
+    kept = words[:500] if left.contact_id is not None else None
+    decide(connection, left, Choice.EVERYTHING, way=Way.REPLY, now=heard.now, words=kept)
     return True
+
+
+def _ask_the_owner(connection: Connection, heard: Understood, what: str) -> bool:
+    """A wish that nothing proves; True if nobody was asked about this person yet."""
+    contact = heard.match.contact_id
+    who = "a colleague at an organization of yours" if contact is None else f"contact {contact}"
+    shown = "" if contact is None else f"nurture contacts show {contact}, then "
+    words = f"{what} ({who}): {shown}nurture contacts suppress ADDRESS"
+    return alerts.raise_alert(connection, AlertKind.LEAVE_UNPROVEN, who, words, heard.now)
 
 
 def replied(connection: Connection, heard: Understood) -> bool:
@@ -216,22 +218,16 @@ def _suppress(connection: Connection, mail: OurMail, reason: SuppressionReason, 
         delivery_id=mail.delivery_id,
         contact_id=mail.contact_id,
         data={"reason": reason, "delivery": mail.delivery_id},
-        dedupe_key=f"{reason} of delivery {mail.delivery_id}",
+        dedupe_key=dead_key(mail.delivery_id)
+        if reason is SuppressionReason.HARD_BOUNCED
+        else f"{reason} of delivery {mail.delivery_id}",
     )
 
 
 def _brake(connection: Connection, heard: Understood, mail: OurMail) -> None:
     """A list that is bad shows itself also by what bounces later."""
-    rule = heard.settings.brakes.dead_addresses
-    if mail.mode is not Mode.LIVE:
-        return
-    tried, dead = brakes.tally(connection, mail.edition_id)
-    if tried < rule.after or dead * 100 <= rule.percent * tried:
-        return
-    because = (
-        f"{dead} of {tried} addresses do not exist (more than {rule.percent:g} %); where does this list come from?"
-    )
-    if editions.hold(connection, mail.edition_id, because=because, now=heard.now):
-        name = str(editions.get(connection, mail.edition_id).public_id)
-        words = f"{because} nurture approve {name} lets it go on, nurture cancel {name} ends it"
-        alerts.raise_alert(connection, AlertKind.EDITION_HELD, name, words, heard.now)
+    if mail.mode is Mode.LIVE:
+        tried, dead = brakes.tally(connection, mail.edition_id)
+        because = too_many_dead(tried, dead, heard.settings.brakes.dead_addresses)
+        if because is not None:
+            control.hold_by_itself(connection, mail.edition_id, because=because, now=heard.now)

@@ -21,6 +21,14 @@ class FirstMails:
     until: datetime
 
 
+_DEAD = "hard bounce of delivery "
+
+
+def dead_key(delivery_id: int) -> str:
+    """The dedupe key of the event that says that a delivery's address is dead, however often and by whom we hear it."""
+    return f"{_DEAD}{delivery_id}"
+
+
 def tally(connection: Connection, edition_id: int) -> tuple[int, int]:
     """How many mails of an edition were answered for good since its last approval, and to how many dead addresses."""
     approved_at = connection.scalar(
@@ -39,6 +47,8 @@ def tally(connection: Connection, edition_id: int) -> tuple[int, int]:
             delivery.c.edition_id == edition_id,
             settled,
             event.c.kind == EventKind.SUPPRESSED,
+            # a complaint suppresses, too; and an erasure leaves the key
+            event.c.dedupe_key == sa.literal(_DEAD) + sa.cast(delivery.c.id, sa.Text),
         )
         .scalar_subquery()
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -16,6 +16,7 @@ from nurture.store.inserting import insert
 from nurture.store.matching import OurMail
 from nurture.store.schema import absence, contact, delivery, event, organization, proposal, suppression
 from nurture.vocabulary import (
+    BounceAct,
     BounceKind,
     DeliveryState,
     EventKind,
@@ -66,12 +67,12 @@ def soft_bounces(connection: Connection, contact_id: int, *, mode: Mode) -> tupl
     return tuple(sorted(connection.execute(query).scalars()))
 
 
-def hard_bounces(connection: Connection, edition_id: int, acts: Collection[str]) -> tuple[int, int]:
-    """About how many mails of an edition bounces came with one of these consequences, and how many were sent."""
+def hard_bounces(connection: Connection, edition_id: int) -> tuple[int, int]:
+    """About how many mails of an edition we were told that the address does not exist, and how many were sent."""
     hard = sa.select(sa.func.count(event.c.delivery_id.distinct())).where(
         event.c.edition_id == edition_id,
         event.c.kind == EventKind.BOUNCED,
-        event.c.data["act"].as_string().in_(acts),
+        event.c.data["act"].as_string().in_([BounceAct.SUPPRESS_HARD, BounceAct.DOUBT]),
     )
     sent = sa.select(sa.func.count()).where(delivery.c.edition_id == edition_id, delivery.c.state == DeliveryState.SENT)
     return connection.scalar(hard) or 0, connection.scalar(sent) or 0
@@ -156,43 +157,61 @@ def decide_proposal(connection: Connection, proposal_id: int, *, accepted: bool,
 
 @dataclass(frozen=True, slots=True)
 class DeadAddress:
-    """A contact whose address does not work any more, with what helps to reach the person."""
+    """A contact whose address does not work any more, with what helps to reach the person.
+
+    ``reason`` None: it is said not to exist, by a bounce that was doubted, and gets mail until somebody looked.
+    """
 
     contact_id: int
     name: str
     address: str
     organization: str | None
     phone: str | None
-    reason: SuppressionReason
+    reason: SuppressionReason | None
     since: datetime
 
 
-def dead_addresses(connection: Connection) -> tuple[DeadAddress, ...]:
-    """Contacts, neither archived nor erased, whose address bounced for good; the latest first."""
-    bounced = (SuppressionReason.HARD_BOUNCED, SuppressionReason.SOFT_BOUNCED)
-    query = (
-        sa.select(
-            contact.c.id,
-            contact.c.first_name,
-            contact.c.last_name,
-            contact.c.address,
-            contact.c.phone,
-            organization.c.name.label("organization"),
-            organization.c.phone.label("organization_phone"),
-            suppression.c.reason,
-            suppression.c.created_at,
-        )
-        .join_from(contact, suppression, suppression.c.key == contact.c.address_hash)
-        .join(organization, organization.c.id == contact.c.organization_id, isouter=True)
-        .where(
-            suppression.c.scope == SuppressionScope.ADDRESS,
-            suppression.c.lifted_at.is_(None),
-            suppression.c.reason.in_(bounced),
-            contact.c.archived_at.is_(None),
-            contact.c.erased_at.is_(None),
-        )
-        .order_by(suppression.c.created_at.desc(), contact.c.id)
+_WHO = (
+    contact.c.id,
+    contact.c.first_name,
+    contact.c.last_name,
+    contact.c.address,
+    contact.c.phone,
+    organization.c.name.label("organization"),
+    organization.c.phone.label("organization_phone"),
+)
+_PRESENT = contact.c.archived_at.is_(None) & contact.c.erased_at.is_(None)
+_ACTIVE = (
+    (suppression.c.scope == SuppressionScope.ADDRESS)
+    & (suppression.c.key == contact.c.address_hash)
+    & suppression.c.lifted_at.is_(None)
+)
+_DEAD = (
+    sa.select(*_WHO, suppression.c.reason, suppression.c.created_at.label("since"))
+    .join_from(contact, suppression, _ACTIVE)
+    .join(organization, organization.c.id == contact.c.organization_id, isouter=True)
+    .where(_PRESENT, suppression.c.reason.in_([SuppressionReason.HARD_BOUNCED, SuppressionReason.SOFT_BOUNCED]))
+)
+_DOUBTED = (
+    sa.select(*_WHO, sa.null().label("reason"), sa.func.max(event.c.at).label("since"))
+    .join_from(contact, event, event.c.contact_id == contact.c.id)
+    .join(organization, organization.c.id == contact.c.organization_id, isouter=True)
+    .where(
+        _PRESENT,
+        event.c.kind == EventKind.BOUNCED,
+        event.c.data["act"].as_string() == BounceAct.DOUBT,
+        ~sa.exists().where(_ACTIVE),
     )
+    .group_by(contact.c.id, organization.c.id)
+)
+
+
+def dead_addresses(connection: Connection) -> tuple[DeadAddress, ...]:
+    """Contacts, neither archived nor erased, whose address bounced for good, or so a doubted bounce says.
+
+    The latest first.
+    """
+    rows = [*connection.execute(_DEAD), *connection.execute(_DOUBTED)]
     return tuple(
         DeadAddress(
             contact_id=row.id,
@@ -200,8 +219,8 @@ def dead_addresses(connection: Connection) -> tuple[DeadAddress, ...]:
             address=row.address,
             organization=row.organization,
             phone=row.phone or row.organization_phone,
-            reason=SuppressionReason(row.reason),
-            since=row.created_at,
+            reason=SuppressionReason(row.reason) if row.reason else None,
+            since=row.since,
         )
-        for row in connection.execute(query)
+        for row in sorted(rows, key=lambda row: (row.since, row.id), reverse=True)
     )

@@ -7,21 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nurture.inbox.acting import (
-    Act,
     BounceHistory,
-    ComplaintRule,
-    FloodRule,
-    SoftRule,
     absence_until,
     after_bounce,
     may_leave_by_words,
     too_many_complaints,
 )
-from nurture.vocabulary import BounceKind, MatchedBy
+from nurture.vocabulary import BounceAct, BounceKind, MatchedBy
+from nurture.workspace.feedback import Bounces, Complaints
 
 DAY = datetime(2026, 12, 1, 9, tzinfo=UTC)
-SOFT = SoftRule(after=5, over=timedelta(days=10))
-FLOOD = FloodRule(more_than=20, percent=20)
+RULES = Bounces()  # five over ten days; more than 20 that are more than a fifth
 PROVEN = [MatchedBy.SIGNED_ADDRESS, MatchedBy.MESSAGE_ID, MatchedBy.RELAY_ID]
 
 
@@ -33,39 +29,39 @@ def judged(
     soft_days: tuple[int, ...] = (0,),
     hard: int = 0,
     sent: int = 100,
-) -> Act:
+) -> BounceAct:
     history = BounceHistory(tuple(DAY + timedelta(days=day) for day in soft_days), hard, sent)
-    return after_bounce(kind, matched_by=matched_by, same_address=same_address, history=history, soft=SOFT, flood=FLOOD)
+    return after_bounce(kind, matched_by=matched_by, same_address=same_address, history=history, rules=RULES)
 
 
 @pytest.mark.parametrize("matched_by", PROVEN)
 def test_an_address_that_does_not_exist_is_suppressed_at_once(matched_by: MatchedBy) -> None:
-    assert judged(BounceKind.HARD, matched_by) is Act.SUPPRESS_HARD
+    assert judged(BounceKind.HARD, matched_by) is BounceAct.SUPPRESS_HARD
 
 
 @pytest.mark.parametrize("kind", [BounceKind.HARD, BounceKind.SOFT])
 @pytest.mark.parametrize("matched_by", [MatchedBy.ADDRESS, MatchedBy.ORGANIZATION])
 def test_what_anybody_could_write_suppresses_nobody(kind: BounceKind, matched_by: MatchedBy) -> None:
-    assert judged(kind, matched_by, soft_days=(0, 5, 10, 15, 20, 25)) is Act.RECORD
+    assert judged(kind, matched_by, soft_days=(0, 5, 10, 15, 20, 25)) is BounceAct.RECORD
 
 
 def test_a_mailbox_to_which_it_was_forwarded_is_not_the_readers() -> None:
-    assert judged(BounceKind.HARD, same_address=False) is Act.RECORD
-    assert judged(BounceKind.HARD, same_address=False, soft_days=(0, 3, 6, 9, 12)) is Act.SUPPRESS_SOFT
+    assert judged(BounceKind.HARD, same_address=False) is BounceAct.RECORD
+    assert judged(BounceKind.HARD, same_address=False, soft_days=(0, 3, 6, 9, 12)) is BounceAct.SUPPRESS_SOFT
 
 
 @pytest.mark.parametrize(
     ("days", "expected"),
     [
-        ((0,), Act.RECORD),
-        ((0, 3, 6, 9), Act.RECORD),
-        ((0, 10, 20, 30), Act.RECORD),
-        ((0, 1, 2, 3, 9), Act.RECORD),
-        ((0, 1, 2, 3, 10), Act.SUPPRESS_SOFT),
-        ((0, 1, 2, 3, 4, 5, 6), Act.RECORD),
+        ((0,), BounceAct.RECORD),
+        ((0, 3, 6, 9), BounceAct.RECORD),
+        ((0, 10, 20, 30), BounceAct.RECORD),
+        ((0, 1, 2, 3, 9), BounceAct.RECORD),
+        ((0, 1, 2, 3, 10), BounceAct.SUPPRESS_SOFT),
+        ((0, 1, 2, 3, 4, 5, 6), BounceAct.RECORD),
     ],
 )
-def test_soft_bounces_count_by_number_and_time(days: tuple[int, ...], expected: Act) -> None:
+def test_soft_bounces_count_by_number_and_time(days: tuple[int, ...], expected: BounceAct) -> None:
     assert judged(BounceKind.SOFT, soft_days=days) is expected
 
 
@@ -76,22 +72,22 @@ def test_a_refusal_of_us_is_never_the_contacts_fault(
     matched_by: MatchedBy, same: bool, hard: int, sent: int, days: list[int]
 ) -> None:
     act = judged(BounceKind.SENDER, matched_by, same_address=same, hard=hard, sent=sent, soft_days=(0, *sorted(days)))
-    assert act is Act.BLAME_US
+    assert act is BounceAct.BLAME_US
     for kind in (BounceKind.DELAYED, BounceKind.DELIVERED):
-        assert judged(kind, matched_by, soft_days=(0, *sorted(days))) is Act.RECORD
+        assert judged(kind, matched_by, soft_days=(0, *sorted(days))) is BounceAct.RECORD
 
 
 @pytest.mark.parametrize(
     ("hard", "sent", "expected"),
     [
-        (19, 30, Act.SUPPRESS_HARD),  # the twentieth
-        (20, 30, Act.DOUBT),  # more than 20, and more than a fifth
-        (20, 105, Act.SUPPRESS_HARD),  # exactly a fifth
-        (20, 104, Act.DOUBT),
-        (100, 1000, Act.SUPPRESS_HARD),  # one in ten of a large list: bad, but believable
+        (19, 30, BounceAct.SUPPRESS_HARD),  # the twentieth
+        (20, 30, BounceAct.DOUBT),  # more than 20, and more than a fifth
+        (20, 105, BounceAct.SUPPRESS_HARD),  # exactly a fifth
+        (20, 104, BounceAct.DOUBT),
+        (100, 1000, BounceAct.SUPPRESS_HARD),  # one in ten of a large list: bad, but believable
     ],
 )
-def test_many_at_once_are_doubted(hard: int, sent: int, expected: Act) -> None:
+def test_many_at_once_are_doubted(hard: int, sent: int, expected: BounceAct) -> None:
     assert judged(BounceKind.HARD, hard=hard, sent=sent) is expected
 
 
@@ -100,7 +96,7 @@ def test_many_at_once_are_doubted(hard: int, sent: int, expected: Act) -> None:
     [(1, 100, False), (2, 600, True), (2, 667, False), (2, 666, True), (3, 1000, False), (4, 1000, True)],
 )
 def test_more_than_three_in_a_thousand_pause(complaints: int, sent: int, expected: bool) -> None:
-    assert too_many_complaints(complaints, sent, ComplaintRule(percent=0.3, at_least=2)) is expected
+    assert too_many_complaints(complaints, sent, Complaints()) is expected
 
 
 @pytest.mark.parametrize(

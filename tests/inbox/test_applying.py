@@ -1,20 +1,22 @@
 """What comes back changes the clinic's records once, and nobody's by a forgery."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
 
-from nurture.inbox.acting import Act
+from nurture.delivery import control
 from nurture.inbox.applying import Bounced, Understood, auto_replied, bounce, complaint, opt_out, replied
 from nurture.store import Store, accounts, campaigns, feedback
-from nurture.vocabulary import BounceKind, DeliveryState, Mode
+from nurture.store.erasure import erase_contact
+from nurture.vocabulary import BounceAct, BounceKind, DeliveryState, Mode
 from nurture.workspace.settings import Settings
 from tests.inbox.conftest import LATER, Inbox, sent
 
 HARD = Bounced(BounceKind.HARD, same_address=True, status="5.1.1", words="no such user")
 
 
-def act(inbox: Inbox, heard: Understood, bounced: Bounced = HARD) -> Act | None:
+def act(inbox: Inbox, heard: Understood, bounced: Bounced = HARD) -> BounceAct | None:
     with inbox.store.write() as connection:
         return bounce(connection, heard, bounced)
 
@@ -30,7 +32,7 @@ def leave(inbox: Inbox, heard: Understood) -> bool:
 
 
 def test_a_dead_address_is_suppressed_once(inbox: Inbox) -> None:
-    assert act(inbox, inbox.heard(1, key="a")) is Act.SUPPRESS_HARD
+    assert act(inbox, inbox.heard(1, key="a")) is BounceAct.SUPPRESS_HARD
     assert act(inbox, inbox.heard(1, key="a")) is None
     assert inbox.suppressed() == {inbox.address(1): "hard_bounced"}
     assert [data["act"] for data in inbox.events("bounced")] == ["suppress_hard"]
@@ -38,7 +40,7 @@ def test_a_dead_address_is_suppressed_once(inbox: Inbox) -> None:
 
 
 def test_a_forged_bounce_suppresses_nobody(inbox: Inbox) -> None:
-    assert act(inbox, inbox.heard(1, proven=False)) is Act.RECORD
+    assert act(inbox, inbox.heard(1, proven=False)) is BounceAct.RECORD
     assert inbox.suppressed() == {}
     assert [data["proven"] for data in inbox.events("bounced")] == [False]
 
@@ -47,13 +49,13 @@ def test_forged_bounces_do_not_add_up_to_a_soft_one(inbox: Inbox) -> None:
     for day in range(0, 40, 5):
         act(inbox, inbox.heard(1, proven=False, now=LATER + timedelta(days=day)))
     soft = Bounced(BounceKind.SOFT, same_address=True)
-    assert act(inbox, inbox.heard(1, now=LATER + timedelta(days=41)), soft) is Act.RECORD
+    assert act(inbox, inbox.heard(1, now=LATER + timedelta(days=41)), soft) is BounceAct.RECORD
 
 
 def test_many_dead_addresses_at_once_are_doubted(store: Store, settings: Settings) -> None:
     inbox = sent(store, settings, recipients=40)
     acts = [act(inbox, inbox.heard(number)) for number in range(1, 26)]
-    assert acts == [Act.SUPPRESS_HARD] * 20 + [Act.DOUBT] * 5
+    assert acts == [BounceAct.SUPPRESS_HARD] * 20 + [BounceAct.DOUBT] * 5
     assert len(inbox.suppressed()) == 20
     assert "nobody more is suppressed before you have looked" in inbox.alerts()["bounces_doubted"]
 
@@ -65,12 +67,12 @@ def test_the_edition_is_held_at_the_bounce_that_is_one_too_many(store: Store, se
         act(inbox, inbox.heard(number))
         held.append(inbox.held() is not None)
     assert held == [False, False, False, False, True]  # the fifth of 50 is more than 8 %
-    assert inbox.held() == "5 of 50 addresses do not exist (more than 8 %); where does this list come from?"
+    assert inbox.held() == "5 of the first 50 addresses do not exist (more than 8 %); where does this list come from?"
 
 
 def test_a_refusal_of_us_tells_the_owner_and_blames_nobody(inbox: Inbox) -> None:
     refused = Bounced(BounceKind.SENDER, same_address=True, words="your IP is on a list")
-    assert act(inbox, inbox.heard(1), refused) is Act.BLAME_US
+    assert act(inbox, inbox.heard(1), refused) is BounceAct.BLAME_US
     assert inbox.suppressed() == {}
     assert inbox.alerts() == {
         "mail_refused": "mails are refused because of us, not of the readers: your IP is on a list"
@@ -119,6 +121,67 @@ def test_the_campaign_pauses_at_the_complaint_that_is_one_too_many(store: Store,
     assert inbox.alerts()["complaints"] == (
         "3 of 700 readers complained about partner-news, so it is paused: nurture resume partner-news"
     )
+
+
+def test_who_complains_or_fails_for_now_has_an_address_that_exists(store: Store, settings: Settings) -> None:
+    inbox = sent(store, settings, recipients=50)
+    for number in range(1, 10):
+        complain(inbox, inbox.heard(number))
+        for day in range(0, 15, 3):
+            soft = Bounced(BounceKind.SOFT, same_address=True)
+            act(inbox, inbox.heard(number, now=LATER + timedelta(days=day)), soft)
+    assert inbox.held() is None
+    act(inbox, inbox.heard(20))
+    assert inbox.held() is None, "one address of fifty is dead"
+
+
+def test_an_address_that_dies_twice_is_one_dead_address(store: Store, settings: Settings) -> None:
+    inbox = sent(store, settings, recipients=50)
+    for number in (1, 2, 3, 4) * 3:
+        act(inbox, inbox.heard(number))
+    assert inbox.held() is None
+
+
+def test_whom_a_doubted_bounce_names_can_be_looked_at(store: Store, settings: Settings) -> None:
+    inbox = sent(store, settings, recipients=30)
+    for number in range(1, 26):
+        act(inbox, inbox.heard(number))
+    with store.read() as connection:
+        found = feedback.dead_addresses(connection)
+    assert {dead.address for dead in found if dead.reason is None} == {
+        inbox.address(number) for number in range(21, 26)
+    }
+    assert len(found) == 25
+
+
+def test_of_who_was_erased_no_words_are_kept(inbox: Inbox) -> None:
+    heard = [inbox.heard(1, key="a"), inbox.heard(1, key="b")]
+    with inbox.store.write() as connection:
+        erase_contact(connection, inbox.outbox.column("contact_id")[0], now=LATER)
+    again = inbox.find(message_ids=(inbox.message_id(1),))
+    bounced, asked = (replace(each, match=again) for each in heard)
+    act(inbox, bounced)
+    leave(inbox, asked)
+    assert [data["words"] for data in inbox.events("bounced")] == [None]
+    assert all("words" not in data for data in inbox.events("unsubscribed"))
+
+
+def test_whoever_is_told_of_finds_the_contact_by_a_command_that_exists(inbox: Inbox) -> None:
+    contact = inbox.outbox.column("contact_id")[1]
+    leave(inbox, inbox.heard(2, proven=False))
+    assert f"contact {contact}" in inbox.alerts()["leave_unproven"]
+    assert "nurture contacts suppress" in inbox.alerts()["leave_unproven"]
+    complain(inbox, inbox.heard(2, proven=False))
+    assert f"nurture contacts show {contact}" in inbox.alerts()["leave_unproven"]
+
+
+def test_going_on_after_complaints_ends_the_alert(store: Store, settings: Settings) -> None:
+    inbox = sent(store, settings, recipients=50)
+    for number in (1, 2):
+        complain(inbox, inbox.heard(number))
+    assert "complaints" in inbox.alerts()
+    control.resume(store, "partner-news", now=LATER)
+    assert inbox.alerts() == {}
 
 
 def test_plain_words_are_a_way_out(inbox: Inbox) -> None:

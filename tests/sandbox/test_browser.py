@@ -1,12 +1,11 @@
 """A real browser opens the inbox: hostile mail does nothing, every width fits."""
 
-import shutil
 import socket
 import threading
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from nurture.sandbox.inbox import InboxServer
 
@@ -36,19 +35,6 @@ HOSTILE = """<html><head>
 <a id="leave" href="http://{outside}/link" ping="http://{outside}/ping">Leave</a>
 <a id="script" href="javascript:alert(8)">Script</a>
 </body></html>"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
-    if path is None:
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 import multiprocessing
+import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -139,6 +141,7 @@ def test_all_who_open_a_new_file_at_once_get_in(tmp_path: Path) -> None:
         try:
             with store.write() as connection:
                 connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS made (id INTEGER)")
+                connection.exec_driver_sql("INSERT INTO made VALUES (1)")
         finally:
             store.close()
 
@@ -147,6 +150,8 @@ def test_all_who_open_a_new_file_at_once_get_in(tmp_path: Path) -> None:
             path = tmp_path / f"{number}.db"
             path.touch()
             list(threads.map(write, [path] * 4))
+            with closing(sqlite3.connect(path)) as connection:
+                assert connection.execute("SELECT count(*) FROM made").fetchone() == (4,)
 
 
 def test_what_a_sqlite_writer_has_read_stays_true_until_it_writes(new_sqlite_url: str) -> None:
