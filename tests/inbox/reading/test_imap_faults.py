@@ -121,22 +121,22 @@ def test_a_server_that_goes_on_for_ever_is_given_up(server, open_reader):
 
 
 @pytest.mark.parametrize(
-    ("verb", "answer"),
+    ("verb", "answer", "words"),
     [
-        ("SEARCH", b"* SEARCH " + b"1 " * 1_000_000),
-        ("SEARCH", b"* 3 EXISTS\r\n" * 300_000),
-        ("LIST", b'* LIST () "/" {%d}\r\n' % 10**12),
-        ("CONNECT", b"* OK " + b"x" * 5_000_000),
+        ("SEARCH", b"* SEARCH " + b"1 " * 1_000_000, "a line of more than 1,000,000 octets"),
+        ("SEARCH", b"* 3 EXISTS\r\n" * 300_000, "answer has more than 3,000,000 octets"),
+        ("LIST", b'* LIST () "/" {%d}\r\n' % 10**12, "announces 1,000,000,000,000 octets"),
+        ("CONNECT", b"* OK " + b"x" * 5_000_000, "a line of more than 1,000,000 octets"),
     ],
     ids=["line", "lines", "literal", "greeting"],
 )
-def test_no_answer_takes_the_memory(server, open_reader, verb, answer):
+def test_no_answer_takes_the_memory(server, open_reader, verb, answer, words):
     reader = open_reader(bounds=Bounds(silence=WAIT, command=WAIT, line=1_000_000, answer=3_000_000))
     if verb != "CONNECT":
         three_mails(server, reader)
     server.on(verb, Step(answer, always=True))
     tracemalloc.start()
-    with pytest.raises(MailboxError):
+    with pytest.raises(MailboxError, match=words):
         reader.read()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()

@@ -51,6 +51,7 @@ def test_the_instant_of_a_mail_is_never_in_the_future(server, reader):
 
 def test_new_numbers_bring_no_old_mail(server, reader):
     server.inbox.add(mail("old"), LONG_AGO)
+    server.inbox.add(mail("of this morning"), BEGAN - timedelta(hours=1))
     reader.read(BEGAN)
     server.inbox.add(mail("first"), LATER)
     assert reader.read() == ["first"]
@@ -82,6 +83,7 @@ def test_a_folder_that_appears_later_is_read_from_when_the_account_was(server, r
 def test_old_mail_that_somebody_moves_here_is_old(server, reader):
     reader.read(BEGAN)
     server.inbox.add(mail("moved from the archive"), LONG_AGO)
+    server.inbox.add(mail("moved from yesterday's folder"), BEGAN - timedelta(hours=30))
     server.inbox.add(mail("from a server whose clock is slow"), BEGAN - timedelta(minutes=5))
     assert reader.read() == ["from a server whose clock is slow"]
 
