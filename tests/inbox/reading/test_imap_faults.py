@@ -1,5 +1,6 @@
 """An IMAP server that breaks off, lies, hangs or talks nonsense: nothing is lost, nothing is taken twice."""
 
+import contextlib
 import time
 import tracemalloc
 
@@ -123,15 +124,15 @@ def test_a_server_that_goes_on_for_ever_is_given_up(server, open_reader):
 @pytest.mark.parametrize(
     ("verb", "answer", "words"),
     [
-        ("SEARCH", b"* SEARCH " + b"1 " * 1_000_000, "a line of more than 1,000,000 octets"),
-        ("SEARCH", b"* 3 EXISTS\r\n" * 300_000, "answer has more than 3,000,000 octets"),
+        ("SEARCH", b"* SEARCH " + b"1 " * 500_000, "a line of more than 200,000 octets"),
+        ("SEARCH", b"* 3 EXISTS\r\n" * 100_000, "answer has more than 1,200,000 octets"),
         ("LIST", b'* LIST () "/" {%d}\r\n' % 10**12, "announces 1,000,000,000,000 octets"),
-        ("CONNECT", b"* OK " + b"x" * 5_000_000, "a line of more than 1,000,000 octets"),
+        ("CONNECT", b"* OK " + b"x" * 1_000_000, "a line of more than 200,000 octets"),
     ],
     ids=["line", "lines", "literal", "greeting"],
 )
 def test_no_answer_takes_the_memory(server, open_reader, verb, answer, words):
-    reader = open_reader(bounds=Bounds(silence=WAIT, command=WAIT, line=1_000_000, answer=3_000_000))
+    reader = open_reader(bounds=Bounds(silence=WAIT, command=WAIT, line=200_000, answer=1_200_000))
     if verb != "CONNECT":
         three_mails(server, reader)
     server.on(verb, Step(answer, always=True))
@@ -211,6 +212,27 @@ def test_a_mail_whose_size_cannot_be_told_holds_up_nobody(server, reader):
     three_mails(server, reader)
     server.on("FETCH", Step(b"TAG NO [SERVERBUG] no size\r\n", when="SIZE"))
     assert reader.read() == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("verb", ["CAPABILITY", "LIST", "EXAMINE", "SEARCH", "FETCH", "LOGIN"])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"* CAPABILITY {3}\r\nabc\r\nTAG OK done\r\n",
+        b"* BYE {3}\r\nabc\r\nTAG OK done\r\n",
+        b"* SEARCH {3}\r\nabc\r\n* LIST {3}\r\nabc\r\n* FETCH {3}\r\nabc\r\nTAG OK done\r\n",
+        b"* OK [UIDVALIDITY {3}\r\nabc\r\n* UIDVALIDITY {3}\r\nabc\r\n* UIDNEXT {3}\r\nabc\r\nTAG OK done\r\n",
+    ],
+    ids=["capability", "bye", "lists", "numbers"],
+)
+def test_a_literal_where_none_belongs_is_nonsense_like_any_other(server, open_reader, verb, answer):
+    three_mails(server, open_reader())
+    server.on(verb, Step(answer, always=True))
+    again = open_reader("INBOX", bounds=HASTY)
+    with contextlib.suppress(MailboxError):
+        again.read(BEGAN)
+    server.forget_steps()
+    again.read(BEGAN)
 
 
 _PIECES = st.sampled_from(
