@@ -41,19 +41,22 @@ def search_after(client: BoundedImap, uid: int, since: datetime) -> list[int]:
 
 
 def list_mails(client: BoundedImap, uids: Sequence[int]) -> list[ListedMail]:
-    """Sizes and dates; mails that are gone are left out."""
+    """Sizes and dates; mails that are gone are left out. Raises `RefusedError` if the server leaves out others."""
     answers = _command(client, "FETCH", _set(uids), "(UID RFC822.SIZE INTERNALDATE)")
     listed = {}
     for head, _ in _messages(answers):
         uid, size = _UID.search(head), _SIZE.search(head)
         if uid and size:
             listed[int(uid[1])] = ListedMail(int(uid[1]), int(size[1]), _instant(head))
+    _must_be_gone(client, [uid for uid in uids if uid not in listed])
     return [listed[uid] for uid in uids if uid in listed]
 
 
 def fetch_octets(client: BoundedImap, uids: Sequence[int], *, at_most: int) -> dict[int, bytes]:
-    """The first octets of each mail; mails that are gone are left out."""
-    return _bodies(_command(client, "FETCH", _set(uids), f"(UID BODY.PEEK[]<0.{at_most}>)"))
+    """The first octets of each mail; as `list_mails`."""
+    found = _bodies(_command(client, "FETCH", _set(uids), f"(UID BODY.PEEK[]<0.{at_most}>)"))
+    _must_be_gone(client, [uid for uid in uids if uid not in found])
+    return found
 
 
 def fetch_head(client: BoundedImap, uid: int, *, at_most: int) -> bytes | None:
@@ -61,10 +64,15 @@ def fetch_head(client: BoundedImap, uid: int, *, at_most: int) -> bytes | None:
     return _bodies(_command(client, "FETCH", str(uid), f"(UID BODY.PEEK[HEADER]<0.{at_most}>)")).get(uid)
 
 
-def still_there(client: BoundedImap, uid: int) -> bool:
-    """Whether the folder has a mail with this UID."""
-    words = _command(client, "SEARCH", f"UID {uid}")
-    return any(isinstance(line, bytes) and str(uid).encode() in line.split() for line in words)
+def _must_be_gone(client: BoundedImap, uids: Sequence[int]) -> None:
+    """Some servers leave out what they cannot read and say OK; such a mail is not gone."""
+    if not uids:
+        return
+    words = _command(client, "SEARCH", f"UID {_set(uids)}")
+    there = {word for line in words if isinstance(line, bytes) for word in line.split()}
+    left_out = [uid for uid in uids if str(uid).encode() in there]
+    if left_out:
+        raise RefusedError(f"the server leaves out UID {left_out[0]}")
 
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from nurture.address import clean_text
 from nurture.inbox.imap_client import BoundedImap
-from nurture.inbox.imap_fetching import ListedMail, RefusedError, fetch_head, fetch_octets, still_there
+from nurture.inbox.imap_fetching import ListedMail, RefusedError, fetch_head, fetch_octets
 from nurture.inbox.imap_login import FAILURES
 from nurture.inbox.parsing import MAX_OCTETS
 from nurture.inbox.raw_mail import RawMail
@@ -50,9 +50,6 @@ def take_all(client: BoundedImap, listed: Sequence[ListedMail]) -> list[Taken]:
     if not listed:
         return []
     found = fetch_octets(client, [mail.uid for mail in listed], at_most=MAX_OCTETS)
-    for mail in listed:
-        if mail.uid not in found and still_there(client, mail.uid):
-            raise RefusedError(f"the server leaves out UID {mail.uid}")
     return [_taken(mail, found[mail.uid]) for mail in listed if mail.uid in found]
 
 

@@ -210,8 +210,9 @@ class ScriptedImap:
 
     @staticmethod
     def _search(folder: Folder, line: str) -> bytes:
-        first, star = re.search(r"UID (\d+)(:\*)?", line).groups()
-        found = [uid for uid in folder.mails if (uid >= int(first) if star else uid == int(first))]
+        numbers, star = re.search(r"UID ([\d,]+)(:\*)?", line).groups()
+        asked = {int(number) for number in numbers.split(",")}
+        found = [uid for uid in folder.mails if (uid >= min(asked) if star else uid in asked)]
         if star and not found and folder.mails:
             found = [max(folder.mails)]  # `n:*` always names the last one
         if since := re.search(r"SINCE (\S+)", line):
