@@ -369,6 +369,7 @@ class AlertKind(StrEnum):
     MAILBOX_SILENT = "mailbox_silent"  # answers would be lost: no mail comes in, or none can be read; editions hold
     REPLIES_UNTOLD = "replies_untold"  # somebody waits too long for an answer, and nobody can be told by mail
     BOUNCES_DOUBTED = "bounces_doubted"  # many addresses bounced at once; nobody was suppressed
+    MAIL_UNFOLLOWED = "mail_unfollowed"  # a mail came in, and what follows from it could not be done
     MAIL_REFUSED = "mail_refused"  # bounces that blame us, not the reader
     LEAVE_UNPROVEN = "leave_unproven"  # somebody asks to leave, and nothing proves that it is the person
     COMPLAINTS = "complaints"  # too many readers complained; the campaign is paused

@@ -8,10 +8,12 @@ in between, each mail is taken in, and acts, exactly once.
 from __future__ import annotations
 
 import logging
+import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from nurture.errors import InputError
 from nurture.inbox.applying import Understood
@@ -26,9 +28,10 @@ from nurture.inbox.opening import open_mailbox
 from nurture.inbox.parsing import parse_mail
 from nurture.inbox.raw_mail import Batch, MailboxSession, RawMail, content_key
 from nurture.service.house import House
-from nurture.store import Connection, heartbeat, inbound, meta
+from nurture.store import Connection, alerts, heartbeat, inbound, meta
 from nurture.store.inbound import FolderPosition, InboundMail
-from nurture.vocabulary import MailKind, Mode
+from nurture.store.step import StepFailedError, alone
+from nurture.vocabulary import AlertKind, MailKind, Mode
 from nurture.workspace.mailbox import Mailbox
 from nurture.workspace.settings import Settings
 
@@ -122,13 +125,13 @@ def _settle(
     mode, mailbox = meta.get_mode(connection), settings.mailbox
     judged = list(judged)
     fresh = _unknown(connection, judged)
-    links = {each.key: _match(connection, each) for each in fresh}
+    links = {each.key: _match_alone(connection, each, now=now) for each in fresh}
     rows = [_row(each, links[each.key], mailbox, position, mode=mode, now=now) for each in fresh]
     ours = inbound.record(connection, rows)  # another reader may have been faster
     for each in fresh:
         if each.key in ours:
             arrived = Arrived(each.mail, each.judgement, position.account, position.folder, mode)
-            _act(connection, each, links[each.key], settings, arrived, now=now)
+            _act_alone(connection, each, links[each.key], settings, arrived, now=now)
     inbound.move_to(connection, position)
     came_in = max((each.raw.received_at for each in judged if _came_in(each, position)), default=None)
     if came_in is not None:
@@ -144,6 +147,43 @@ def _came_in(judged: Judged, position: FolderPosition) -> bool:
 def _unknown(connection: Connection, judged: list[Judged]) -> list[Judged]:
     known = inbound.known(connection, [each.key for each in judged]) if judged else frozenset()
     return [each for each in judged if each.key not in known]
+
+
+def _match_alone(connection: Connection, judged: Judged, *, now: datetime) -> Match | None:
+    try:
+        return alone(connection, partial(_match, connection, judged))
+    except StepFailedError as failure:
+        _tell(connection, judged, failure, now=now)
+        return None
+
+
+def _act_alone(
+    connection: Connection,
+    judged: Judged,
+    found: Match | None,
+    settings: Settings,
+    arrived: Arrived,
+    *,
+    now: datetime,
+) -> None:
+    try:
+        alone(connection, partial(_act, connection, judged, found, settings, arrived, now=now))
+    except StepFailedError as failure:
+        _tell(connection, judged, failure, now=now)
+
+
+def _tell(connection: Connection, judged: Judged, failure: StepFailedError, *, now: datetime) -> None:
+    """Anybody can send a mail: none may stop the others, and none that failed may be forgotten."""
+    cause = failure.__cause__
+    # without the error's own words: they may hold what the mail holds
+    where = "".join(traceback.format_tb(cause.__traceback__)) if cause else ""
+    fault = type(cause).__name__
+    log.error("what follows from a mail could not be done (%s); please report this\n%s", fault, where)
+    words = (
+        f"a mail ({judged.judgement.kind}) that came {judged.raw.received_at:%Y-%m-%d %H:%M} UTC could not be followed "
+        f"({fault}). Read it in the mailbox, do what it asks for, and report the fault."
+    )
+    alerts.raise_alert(connection, AlertKind.MAIL_UNFOLLOWED, judged.key, words, now)
 
 
 def _match(connection: Connection, judged: Judged) -> Match | None:

@@ -216,3 +216,25 @@ def test_whatever_stands_in_a_mail_it_is_taken_in_and_the_next_one_too(clinic: C
     clinic.read()
     assert len(clinic.rows(sa.select(inbound))) == 2
     assert clinic.replies()[-1].words == "Thank you!"
+
+
+def test_a_mail_that_cannot_be_followed_stops_no_other_and_is_told(
+    clinic: Clinic, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The database refuses what one mail leads to, as if nurture had a fault in it."""
+    with clinic.house.store.write() as connection:
+        if connection.dialect.name == "sqlite":
+            connection.execute(
+                sa.text("CREATE TRIGGER fault BEFORE INSERT ON reply BEGIN SELECT RAISE(ABORT, 'no'); END")
+            )
+        else:
+            connection.execute(sa.text("ALTER TABLE reply ADD CONSTRAINT fault CHECK (id < 0)"))
+    clinic.arrives(reply_from(1, "Could we meet?", answers=1))
+    clinic.arrives(bounce_of(2))
+    clinic.read()
+    assert clinic.replies() == []
+    assert clinic.suppressed() == {"person2@clinic-partner.example": "hard_bounced"}
+    assert clinic.alerts() == ["mail_unfollowed"]
+    assert "IntegrityError" in caplog.text
+    assert "person1" not in caplog.text  # a database writes the row that it refuses into its error
+    assert len(clinic.rows(sa.select(inbound))) == 2
