@@ -55,7 +55,7 @@ async def seconds_for_the_good(office: Office, outbox: Outbox, server: ScriptedS
 async def test_others_finish_nearly_as_soon_as_without_a_dead_and_a_dripping_provider(
     tmp_path: Path, content: dict, connections: int, mails: int, thinking: float
 ) -> None:
-    """A neighbour on the machine may slow one of two runs, not each time the same one; a line that waits is slow each time."""
+    """Other work on the machine can only slow a run, so each way counts with the fastest of up to three."""
 
     async def taken(root: Path, domains: list[str]) -> float:
         store = create_store("sqlite:///data/nurture.db", root=root)
@@ -75,13 +75,13 @@ async def test_others_finish_nearly_as_soon_as_without_a_dead_and_a_dripping_pro
         store.close()
         return seconds
 
-    ratios = []
+    alone, among = [], []
     for turn in ("first", "second", "third"):
-        alone = await taken(tmp_path / turn / "alone", GOOD)
-        ratios.append(await taken(tmp_path / turn / "among", [DEAD, DRIPPING, *GOOD]) / alone)
-        if ratios[-1] <= 1.2:
+        alone.append(await taken(tmp_path / turn / "alone", GOOD))
+        among.append(await taken(tmp_path / turn / "among", [DEAD, DRIPPING, *GOOD]))
+        if min(among) <= 1.2 * min(alone):
             return
-    pytest.fail(f"among the dead and the dripping the others took {ratios} times as long")
+    pytest.fail(f"alone they took {alone} seconds, among the dead and the dripping {among}")
 
 
 @pytest.mark.parametrize("domains", [GOOD[:1], GOOD[:2], GOOD])
