@@ -65,7 +65,7 @@ class Understood:
 
 
 def bounce(connection: Connection, heard: Understood, bounced: Bounced) -> BounceAct | None:
-    """BounceAct on a bounce; None if it was done before, or no mail of ours is known for it."""
+    """Act on a bounce; None if it was done before, or no mail of ours is known for it."""
     mail = heard.match.mail
     if mail is None:
         return None
@@ -143,12 +143,16 @@ def opt_out(connection: Connection, heard: Understood, words: str) -> bool:
 
 
 def _ask_the_owner(connection: Connection, heard: Understood, what: str) -> bool:
-    """A wish that nothing proves; True if nobody was asked about this person yet."""
+    """A wish that nothing proves; True if nobody was asked about this person, or this colleague's mail, yet."""
     contact = heard.match.contact_id
-    who = "a colleague at an organization of yours" if contact is None else f"contact {contact}"
-    shown = "" if contact is None else f"nurture contacts show {contact}, then "
+    if contact is None:
+        subject, shown = f"mail {heard.key[:12]}", ""
+        who = f"a colleague at an organization of yours, received {heard.received_at:%Y-%m-%d %H:%M} UTC"
+    else:
+        subject = who = f"contact {contact}"
+        shown = f"nurture contacts show {contact}, then "
     words = f"{what} ({who}): {shown}nurture contacts suppress ADDRESS"
-    return alerts.raise_alert(connection, AlertKind.LEAVE_UNPROVEN, who, words, heard.now)
+    return alerts.raise_alert(connection, AlertKind.LEAVE_UNPROVEN, subject, words, heard.now)
 
 
 def replied(connection: Connection, heard: Understood) -> bool:

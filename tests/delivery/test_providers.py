@@ -55,10 +55,11 @@ async def seconds_for_the_good(office: Office, outbox: Outbox, server: ScriptedS
 async def test_others_finish_nearly_as_soon_as_without_a_dead_and_a_dripping_provider(
     tmp_path: Path, content: dict, connections: int, mails: int, thinking: float
 ) -> None:
-    taken = []
-    for name, domains in (("alone", GOOD), ("among", [DEAD, DRIPPING, *GOOD])):
-        store = create_store("sqlite:///data/nurture.db", root=tmp_path / name)
-        office = Office(store, tmp_path / name, content)
+    """Other work on the machine can only slow a run, so each way counts with the fastest of up to three."""
+
+    async def taken(root: Path, domains: list[str]) -> float:
+        store = create_store("sqlite:///data/nurture.db", root=root)
+        office = Office(store, root, content)
         office.connections = connections
         office.timeouts = Timeouts(greeting=60, command=60, data=60, body=60, quit=1)
         with ScriptedSmtp() as server:
@@ -68,11 +69,19 @@ async def test_others_finish_nearly_as_soon_as_without_a_dead_and_a_dripping_pro
             think(server, thinking)
             outbox = office.outbox(recipients=mails * len(domains) // len(GOOD))
             outbox.spread_over(domains)
-            taken.append(await seconds_for_the_good(office, outbox, server, mails))
+            seconds = await seconds_for_the_good(office, outbox, server, mails)
             assert server.sessions <= 2 * connections
         assert all(states(outbox)[domain] == {"sent"} for domain in GOOD)
         store.close()
-    assert taken[1] <= 1.2 * taken[0]
+        return seconds
+
+    alone, among = [], []
+    for turn in ("first", "second", "third"):
+        alone.append(await taken(tmp_path / turn / "alone", GOOD))
+        among.append(await taken(tmp_path / turn / "among", [DEAD, DRIPPING, *GOOD]))
+        if min(among) <= 1.2 * min(alone):
+            return
+    pytest.fail(f"alone they took {alone} seconds, among the dead and the dripping {among}")
 
 
 @pytest.mark.parametrize("domains", [GOOD[:1], GOOD[:2], GOOD])

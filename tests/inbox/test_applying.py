@@ -7,9 +7,11 @@ import pytest
 
 from nurture.delivery import control
 from nurture.inbox.applying import Bounced, Understood, auto_replied, bounce, complaint, opt_out, replied
+from nurture.inbox.matching import Match
 from nurture.store import Store, accounts, campaigns, feedback
+from nurture.store.alerts import open_alerts
 from nurture.store.erasure import erase_contact
-from nurture.vocabulary import BounceAct, BounceKind, DeliveryState, Mode
+from nurture.vocabulary import BounceAct, BounceKind, DeliveryState, MatchedBy, Mode
 from nurture.workspace.settings import Settings
 from tests.inbox.conftest import LATER, Inbox, sent
 
@@ -173,6 +175,16 @@ def test_whoever_is_told_of_finds_the_contact_by_a_command_that_exists(inbox: In
     assert "nurture contacts suppress" in inbox.alerts()["leave_unproven"]
     complain(inbox, inbox.heard(2, proven=False))
     assert f"nurture contacts show {contact}" in inbox.alerts()["leave_unproven"]
+
+
+def test_two_colleagues_who_ask_are_two_questions(inbox: Inbox) -> None:
+    known = inbox.heard(1, proven=False)
+    for key in ("a", "b"):
+        leave(inbox, replace(known, key=key, match=Match(MatchedBy.ORGANIZATION, None, None, 1)))
+    with inbox.store.read() as connection:
+        asked = open_alerts(connection)
+    assert len(asked) == 2
+    assert all(f"{LATER:%Y-%m-%d %H:%M} UTC" in alert.message for alert in asked), "it can be found in the mailbox"
 
 
 def test_going_on_after_complaints_ends_the_alert(store: Store, settings: Settings) -> None:
