@@ -65,9 +65,10 @@ def by_ids(connection: Connection, delivery_ids: Sequence[int]) -> tuple[OurMail
 
 def by_message_ids(connection: Connection, message_ids: Sequence[str]) -> tuple[OurMail, ...]:
     """The deliveries with these Message-IDs (without angle brackets), in the order given."""
-    query = _MAILS.add_columns(delivery.c.message_id).where(delivery.c.message_id.in_(message_ids))
+    asked = dict.fromkeys(f"<{each}>" for each in message_ids)  # a delivery keeps the field as it left
+    query = _MAILS.add_columns(delivery.c.message_id).where(delivery.c.message_id.in_(asked))
     rows = {row["message_id"]: _mail(row) for row in connection.execute(query).mappings()}
-    return tuple(rows[each] for each in dict.fromkeys(message_ids) if each in rows)
+    return tuple(rows[each] for each in asked if each in rows)
 
 
 def last_to(connection: Connection, contact_ids: Sequence[int], *, since: datetime, until: datetime) -> OurMail | None:

@@ -128,7 +128,7 @@ def _answer(connection: Connection, number: int, answer: OwnAnswer) -> None:
 def _is_ours(connection: Connection, message_id: str | None) -> bool:
     if message_id is None:
         return False
-    ours = sa.select(delivery.c.id).where(delivery.c.message_id.in_([message_id, f"<{message_id}>"]))
+    ours = sa.select(delivery.c.id).where(delivery.c.message_id == f"<{message_id}>")
     return connection.execute(ours.limit(1)).first() is not None
 
 

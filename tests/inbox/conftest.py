@@ -77,7 +77,9 @@ def sent(store: Store, settings: Settings, recipients: int = 3, **options: objec
             connection.execute(
                 sa.update(delivery)
                 .where(delivery.c.id == delivery_id)
-                .values(state=DeliveryState.SENT, settled_at=NOW, message_id=inbox.message_id(number), attempts=1)
+                .values(
+                    state=DeliveryState.SENT, settled_at=NOW, message_id=f"<{inbox.message_id(number)}>", attempts=1
+                )
             )
     return inbox
 

@@ -29,8 +29,9 @@ mynetworks = 127.0.0.0/8
 smtpd_relay_restrictions = permit_mynetworks, reject
 smtpd_peername_lookup = no
 smtpd_client_connection_rate_limit = 0
+smtpd_reject_unlisted_recipient = {refuses}
 virtual_mailbox_domains = {domains}
-virtual_mailbox_base = {folder}/mail
+virtual_mailbox_base = {mail}
 virtual_mailbox_maps = texthash:{folder}/etc/mailboxes
 virtual_uid_maps = static:65534
 virtual_gid_maps = static:65534
@@ -79,12 +80,22 @@ def is_available() -> bool:
 class Postfix:
     """A running Postfix; ``port`` takes mail for the addresses it was given.
 
-    It also takes mail for moved@ at the first of their domains, and sends that back later.
+    It also takes mail for moved@ at the first of their domains, and sends that back later; unless ``refuses`` it does
+    so with mail for unknown names. The Maildirs lie in ``mail``, which another server may read too; else in ``folder``.
     """
 
-    def __init__(self, folder: Path, addresses: list[str], certificate: Certificate) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        addresses: list[str],
+        certificate: Certificate,
+        *,
+        refuses: bool = True,
+        mail: Path | None = None,
+    ) -> None:
         self.folder = folder
         self.port = _free_port()
+        self.maildirs = mail or folder / "mail"
         for name in ("etc", "queue", "data", "mail"):
             (folder / name).mkdir(parents=True)
         for path in (folder, folder / "etc", folder / "queue"):
@@ -94,6 +105,8 @@ class Postfix:
         domains = sorted({address.rpartition("@")[2] for address in addresses})
         main = MAIN.format(
             folder=folder,
+            mail=self.maildirs,
+            refuses="yes" if refuses else "no",
             domains=", ".join(domains),
             first=domains[0],
             certificate=certificate.certificate,
@@ -115,13 +128,11 @@ class Postfix:
 
     def mails(self, address: str) -> list[bytes]:
         """What lies in the Maildir of one address."""
-        return [path.read_bytes() for path in sorted((self.folder / "mail" / address / "new").glob("*"))]
+        return [path.read_bytes() for path in sorted((self.maildirs / address / "new").glob("*"))]
 
     def wait_for(self, count: int) -> None:
         """Until so many mails lie in all Maildirs together."""
-        _wait_until(
-            lambda: len(list((self.folder / "mail").glob("*/new/*"))) >= count, f"Postfix did not deliver {count} mails"
-        )
+        _wait_until(lambda: len(list(self.maildirs.glob("*/new/*"))) >= count, f"Postfix did not deliver {count} mails")
 
     def _postfix(self, command: str) -> None:
         done = subprocess.run(
@@ -131,9 +142,11 @@ class Postfix:
 
 
 @contextmanager
-def running_postfix(folder: Path, addresses: list[str], certificate: Certificate) -> Iterator[Postfix]:
+def running_postfix(
+    folder: Path, addresses: list[str], certificate: Certificate, *, refuses: bool = True, mail: Path | None = None
+) -> Iterator[Postfix]:
     """A Postfix in ``folder`` that other users may look into (it must be able to read it)."""
-    with Postfix(folder, addresses, certificate) as postfix:
+    with Postfix(folder, addresses, certificate, refuses=refuses, mail=mail) as postfix:
         yield postfix
 
 

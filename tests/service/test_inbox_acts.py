@@ -30,7 +30,7 @@ class Clinic:
         self.outbox: Outbox = fill_outbox(house.store, recipients=PEOPLE, mode=Mode.LIVE, now=NOW - timedelta(hours=3))
         for number, delivery_id in enumerate(self.outbox.delivery_ids, start=1):
             sent = {"state": DeliveryState.SENT, "settled_at": NOW - timedelta(hours=2), "attempts": 1}
-            self.outbox.set(delivery_id, message_id=f"m{number}@clinic.example", **sent)
+            self.outbox.set(delivery_id, message_id=f"<m{number}@clinic.example>", **sent)
         self._mails = 0
 
     def arrives(self, text: str, folder: str = "new") -> None:
