@@ -88,7 +88,6 @@ def clinic(tmp_path, new_sqlite_url, postfix, dovecot, certificate, monkeypatch)
     (root / "campaigns" / "partner-news.yaml").unlink()
     (root / "campaigns" / "moved.yaml").write_text(BROADCAST)
     settings = root / "nurture.yaml"
-    days = ", ".join(f"{day}: 00:00-24:00" for day in ("mon", "tue", "wed", "thu", "fri", "sat", "sun"))
     text = settings.read_text().replace("hello@clinic.example", USER)
     text = text.replace("[written, verbal, implied]", "[]").replace(
         "    # smtp:", f"    smtp: {smtp(postfix, certificate)}\n    # smtp:"

@@ -26,9 +26,13 @@ def load(root: Path, words: str) -> Settings:
     return load_workspace(root).settings
 
 
-def test_a_shared_mailbox_with_inbox_and_junk_is_the_default(root):
+def test_a_shared_mailbox_with_inbox_junk_and_sent_is_the_default(root):
     mailbox = load(root, f"mailbox: {{imap: {IMAP}}}").mailbox
-    assert (mailbox.kind, mailbox.folders, mailbox.account) == (MailboxKind.SHARED, ("INBOX", "Junk"), "hello")
+    assert (mailbox.kind, mailbox.folders, mailbox.account) == (
+        MailboxKind.SHARED,
+        ("INBOX", "Junk", "Sent"),
+        "hello",
+    )
     assert (mailbox.imap.port, mailbox.imap.tls) == (993, "implicit")
 
 
