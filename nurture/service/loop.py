@@ -45,8 +45,8 @@ _FIRST_RUN = {
     jobs.DELIVER: timedelta(seconds=1),
     jobs.MAILBOX: timedelta(seconds=1.5),
     # what came while nothing ran is taken in before
-    jobs.REPLIES: timedelta(seconds=20),
-    jobs.HEARTBEAT: timedelta(minutes=2),
+    jobs.REPLIES: timedelta(seconds=10),
+    jobs.HEARTBEAT: timedelta(seconds=20),
 }
 
 
