@@ -31,7 +31,7 @@ def demo(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Play a month of the sample clinic: import, plan, send into the sandbox, balance the accounts.
+    """Play a month of the sample clinic: import, plan, send into the sandbox, read the answers, balance the accounts.
 
     Everything happens in a temporary folder that is gone at the end; no mail leaves this machine.
     Exit code 0 only if the accounts balance. With `--json` the results are one object, and nothing is served.
@@ -70,6 +70,8 @@ def _play(clinic: House, days: int) -> Accounts:
     skipped = LogQuery(states=(DeliveryState.SKIPPED,))
     say("... and some who were left out:")
     print_deliveries(log_page(clinic.store, skipped, limit=6).deliveries, zone)
+    _heading("What came back")
+    _came_back(clinic, zone)
     _heading("The accounts")
     found = count_accounts(clinic)
     print_accounts(found)
@@ -150,6 +152,8 @@ def _drive(clinic: House, zone: ZoneInfo, days: int) -> None:
             for row in moment.planned.planned:
                 note = row.reason.replace("_", " ") if row.reason else f"{row.planned} people"
                 say(f"{moment.at.astimezone(zone):%a %Y-%m-%d %H:%M}  {row.public_id}: {note}")
+            for kind, count in moment.came_back.items():
+                say(f"{moment.at.astimezone(zone):%a %Y-%m-%d %H:%M}  mailbox: {count} {kind}")
             if progress and task is not None:
                 passed = (moment.at - start) / timedelta(days=1)
                 progress.update(task, completed=passed, sent=sent, description=f"{moment.at.astimezone(zone):%b %d}")
@@ -158,3 +162,20 @@ def _drive(clinic: House, zone: ZoneInfo, days: int) -> None:
     with progress or nullcontext():
         sent = run_async(play())
     say(f"{days} days: {sent} mails delivered into the sandbox.")
+
+
+def _came_back(clinic: House, zone: ZoneInfo) -> None:
+    from nurture.cli.mailbox import print_mails
+    from nurture.cli.replies import print_replies
+    from nurture.reports.replies import clock_of, latest_replies
+    from nurture.store import inbound, suppressions
+
+    with clinic.store.read() as connection:
+        mails = inbound.latest(connection, mode=clinic.mode())
+        silenced = list(suppressions.list_suppressions(connection))
+    print_mails(mails, zone)
+    say("Nobody writes to these any more:")
+    for row in silenced:
+        say(f"  {row.shown}: {row.reason.replace('_', ' ')}")
+    clock = clock_of(clinic.workspace.settings)
+    print_replies(latest_replies(clinic.store, clock, clinic.clock.now(), limit=10), zone, everything=True)

@@ -11,6 +11,9 @@ from nurture.cli.output import print_json, say, table
 from nurture.vocabulary import MailKind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from zoneinfo import ZoneInfo
+
     from nurture.store.inbound import InboundMail
 
 
@@ -57,11 +60,17 @@ def list_(
         zone = clinic.workspace.settings.zone
     if as_json:
         print_json({"mails": mails})
-    elif not mails:
-        say("Nothing has arrived yet.")
     else:
-        rows = [(mail.id, mail.received_at.astimezone(zone), mail.kind, *_words(mail)) for mail in mails]
-        table([">id", "time", "kind", "from", "subject", "folder"], rows)
+        print_mails(mails, zone)
+
+
+def print_mails(mails: Sequence[InboundMail], zone: ZoneInfo) -> None:
+    """The table of what arrived; times in the clinic's zone."""
+    if not mails:
+        say("Nothing has arrived yet.")
+        return
+    rows = [(mail.id, mail.received_at.astimezone(zone), mail.kind, *_words(mail)) for mail in mails]
+    table([">id", "time", "kind", "from", "subject", "folder"], rows)
 
 
 def _words(mail: InboundMail) -> tuple[str | None, str | None, str]:

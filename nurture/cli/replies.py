@@ -56,13 +56,13 @@ def replies(
     if as_json:
         print_json({"limit": clock.limit, "overdue": overdue, "replies": found})
     else:
-        _print_list(found, settings.zone, everything=everything)
+        print_replies(found, settings.zone, everything=everything)
     if overdue and not everything:
         raise typer.Exit(1)
 
 
-def _print_list(found: tuple[WaitingReply, ...], zone: ZoneInfo, *, everything: bool) -> None:
-    from nurture.reports.words import working_time_in_words
+def print_replies(found: tuple[WaitingReply, ...], zone: ZoneInfo, *, everything: bool) -> None:
+    """The table of replies; ``everything``: also those that ended or wait for later."""
     from nurture.vocabulary import ReplyStanding
 
     snoozed = [each for each in found if each.standing is ReplyStanding.SNOOZED]
@@ -76,7 +76,7 @@ def _print_list(found: tuple[WaitingReply, ...], zone: ZoneInfo, *, everything: 
                 _who(each),
                 each.reply.campaign,
                 _newest_words(each),
-                working_time_in_words(each.waited),
+                _waits(each),
                 each.standing.replace("_", " "),
                 each.reply.topic.replace("_", " "),
                 each.reply.assigned_to,
@@ -91,6 +91,13 @@ def _print_list(found: tuple[WaitingReply, ...], zone: ZoneInfo, *, everything: 
         until = min(each.reply.snoozed_until for each in snoozed if each.reply.snoozed_until)
         word = "reply comes" if len(snoozed) == 1 else "replies come"
         say(f"{len(snoozed)} snoozed {word} back, the first on {until.astimezone(zone):%a %b %d at %H:%M}.")
+
+
+def _waits(each: WaitingReply) -> str | None:
+    from nurture.reports.words import working_time_in_words
+    from nurture.vocabulary import ReplyStanding
+
+    return None if each.standing is ReplyStanding.NO_ANSWER_NEEDED else working_time_in_words(each.waited)
 
 
 def _who(each: WaitingReply) -> str:

@@ -96,11 +96,9 @@ class Mail:
 
     @cached_property
     def date(self) -> datetime | None:
-        """The Date, with its zone where it names one."""
-        try:
-            return parsedate_to_datetime(self.fields.raw("date"))
-        except (ValueError, TypeError, IndexError, OverflowError):
-            return None
+        """The Date, with its zone where it names one; else when it was received (RFC 5321 4.4)."""
+        received = next(iter(self.fields.every("received")), "").rpartition(";")[2]
+        return _date(self.fields.raw("date")) or _date(received)
 
     @property
     def own_parts(self) -> tuple[Part, ...]:
@@ -125,3 +123,10 @@ class Mail:
             elif part.content_type not in ("text/rfc822-headers", "text/calendar", "text/css"):
                 chosen.append(part.text)
         return "\n".join(text for text in chosen if text.strip())
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        return parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

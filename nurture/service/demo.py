@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,10 +17,11 @@ from nurture.delivery.worker import DeliverySummary
 from nurture.errors import WorkspaceError
 from nurture.planning.editions import PlanReport
 from nurture.planning.outlook import look
-from nurture.service import jobs
+from nurture.service import demo_mail, jobs
 from nurture.service.delivering import open_worker
 from nurture.service.house import House, open_house
 from nurture.store import deliveries
+from nurture.vocabulary import MailKind
 
 # The sample clinic's news and campaigns are dated around this Monday, 08:00 in Salem, Oregon.
 START = datetime(2026, 11, 30, 16, 0, tzinfo=UTC)
@@ -30,11 +31,12 @@ SAMPLE = ("nurture.yaml", "campaigns", "segments", "imports", "news", "templates
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One instant at which something was due: what was planned and what left."""
+    """One instant at which something was due: what was planned, what left, and what came back."""
 
     at: datetime
     planned: PlanReport
     delivered: DeliverySummary
+    came_back: Mapping[MailKind, int]
 
 
 def sample_clinic() -> Path:
@@ -61,6 +63,8 @@ def demo_house() -> Iterator[House]:
                 shutil.copytree(source, target)
             else:
                 shutil.copy2(source, target)
+        settings = root / "nurture.yaml"
+        settings.write_text(settings.read_text(encoding="utf-8") + demo_mail.SETTINGS, encoding="utf-8")
         _date_files(root, START - timedelta(days=1))
         with open_house(root, clock=DrivenClock(START), create=True) as house:
             yield house
@@ -92,11 +96,13 @@ async def drive(house: House, *, days: int = DAYS) -> AsyncIterator[Moment]:
     clock = house.clock
     assert isinstance(clock, DrivenClock), "only a driven clock can be moved"
     end = clock.now() + timedelta(days=days)
+    mail = demo_mail.DemoMail(house)
     async with open_worker(house) as worker:
         while True:
             planned = jobs.plan(house)
-            yield Moment(clock.now(), planned, await worker.deliver_due())
-            following = next_due(house, until=end)
+            delivered = await worker.deliver_due()
+            yield Moment(clock.now(), planned, delivered, mail.play())
+            following = min(filter(None, (next_due(house, until=end), mail.next_at)), default=None)
             if following is None:
                 clock.move_to(end)
                 return

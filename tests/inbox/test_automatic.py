@@ -1,5 +1,7 @@
 """Machines and people write alike; what tells them from each other."""
 
+from datetime import date
+
 import pytest
 
 from nurture.inbox.judging import judge_octets
@@ -86,3 +88,11 @@ GONE = [
 def test_who_left_or_moved_names_another_address(kind, words):
     told = judge_octets(mail("Automatic reply: News", words.format("kim@gym.example"))).automatic
     assert (told.kind, told.new_address, told.until) == (kind, "kim@gym.example", None)
+
+
+def test_a_mail_without_a_date_was_written_when_it_was_received():
+    received = "from x by mx.clinic.example with ESMTP id 1; Mon, 14 Sep 2026 09:12:33 -0400"
+    raw = mail("Automatic reply: News", "I am away and back on 28 September.", Date=None, Received=received)
+    automatic = judge_octets(raw).automatic
+    assert automatic is not None
+    assert automatic.until == date(2026, 9, 28)
