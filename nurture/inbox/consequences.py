@@ -20,6 +20,7 @@ from nurture.store import Connection, replies
 from nurture.store.replies import NewReply, OwnAnswer
 from nurture.vocabulary import MailKind, Mode
 
+INBOX = "INBOX"  # RFC 9051 5.1: in any case
 _MOST_RECIPIENTS = 50  # of an answer of our own
 
 
@@ -100,9 +101,15 @@ def _reply(connection: Connection, arrived: Arrived, heard: Understood) -> None:
 
 
 def answered(connection: Connection, arrived: Arrived, *, key: str, sent_at: datetime) -> None:
-    """A mail that somebody of the clinic sent stops the clocks of what it answers."""
+    """A mail that somebody of the clinic sent stops the clocks of what it answers.
+
+    Anybody can send a mail in the clinic's name to its inbox. There it has to name what it answers, which a stranger
+    does not know; elsewhere, as in Sent, its recipients are enough.
+    """
     fields = arrived.mail.fields
     recipients = [address for name in ("to", "cc") for field in fields.every(name) for address in addresses_in(field)]
+    if arrived.folder.upper() == INBOX:
+        recipients = []
     replies.answered(
         connection,
         OwnAnswer(

@@ -17,7 +17,7 @@ from functools import partial
 
 from nurture.errors import InputError
 from nurture.inbox.applying import Understood
-from nurture.inbox.consequences import Arrived, act, answered
+from nurture.inbox.consequences import INBOX, Arrived, act, answered
 from nurture.inbox.judgement import Judgement
 from nurture.inbox.judging import Ourselves, judge_mail
 from nurture.inbox.keeping import kept_content
@@ -36,8 +36,6 @@ from nurture.workspace.mailbox import Mailbox
 from nurture.workspace.settings import Settings
 
 log = logging.getLogger("nurture")
-
-INBOX = "INBOX"  # RFC 9051 5.1: in any case
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +111,9 @@ def _judgement(raw: RawMail, ourselves: Ourselves) -> tuple[Mail, Judgement]:
         mail = parse_mail(raw.octets)
         return mail, judge_mail(mail, ourselves=ourselves)
     except Exception as error:  # anybody can send a mail; none may stop what reads the others
-        log.exception("a mail could not be judged; please report this")
-        return parse_mail(b""), Judgement(MailKind.UNKNOWN, f"it could not be judged ({type(error).__name__})")
+        fault = type(error).__name__
+        log.error("a mail could not be judged (%s); please report this\n%s", fault, _place_of(error))  # noqa: TRY400
+        return parse_mail(b""), Judgement(MailKind.UNKNOWN, f"it could not be judged ({fault})")
 
 
 def _settle(
@@ -175,15 +174,18 @@ def _act_alone(
 def _tell(connection: Connection, judged: Judged, failure: StepFailedError, *, now: datetime) -> None:
     """Anybody can send a mail: none may stop the others, and none that failed may be forgotten."""
     cause = failure.__cause__
-    # without the error's own words: they may hold what the mail holds
-    where = "".join(traceback.format_tb(cause.__traceback__)) if cause else ""
     fault = type(cause).__name__
-    log.error("what follows from a mail could not be done (%s); please report this\n%s", fault, where)
+    log.error("what follows from a mail could not be done (%s); please report this\n%s", fault, _place_of(cause))
     words = (
         f"a mail ({judged.judgement.kind}) that came {judged.raw.received_at:%Y-%m-%d %H:%M} UTC could not be followed "
         f"({fault}). Read it in the mailbox, do what it asks for, and report the fault."
     )
     alerts.raise_alert(connection, AlertKind.MAIL_UNFOLLOWED, judged.key, words, now)
+
+
+def _place_of(error: BaseException | None) -> str:
+    """Where it happened, without the error's own words: they may hold what the mail holds."""
+    return "".join(traceback.format_tb(error.__traceback__)) if error else ""
 
 
 def _match(connection: Connection, judged: Judged) -> Match | None:

@@ -172,6 +172,23 @@ def test_an_answer_in_the_sent_folder_stops_the_clock(clinic: Clinic) -> None:
     assert [row.answered_at is not None for row in clinic.replies()] == [True]
 
 
+@pytest.mark.parametrize(
+    ("folder", "names_it", "stops"),
+    [("new", False, False), ("new", True, True), (".Sent/new", False, True)],
+    ids=["a stranger's in our name", "a copy to ourselves", "not by its answer button"],
+)
+def test_a_mail_in_our_name_in_the_inbox_must_name_what_it_answers(
+    clinic: Clinic, folder: str, names_it: bool, stops: bool
+) -> None:
+    clinic.arrives(reply_from(2, "When can we meet?", answers=2, more="\nMessage-ID: <asked@partner.example>"))
+    clinic.read()
+    named = "\nIn-Reply-To: <asked@partner.example>" if names_it else ""
+    head = f"From: hello@clinic.example\nTo: person2@clinic-partner.example\nSubject: News{named}"
+    clinic.arrives(f"{head}\n\nOn Friday?", folder=folder)
+    clinic.read()
+    assert [row.answered_at is not None for row in clinic.replies()] == [stops]
+
+
 def test_a_bounce_that_names_no_mail_of_ours_is_a_forgery_for_all_we_know(clinic: Clinic) -> None:
     clinic.arrives(bounce_of(1, original="never@clinic.example"))
     clinic.read()
