@@ -110,9 +110,9 @@ def _judgement(raw: RawMail, ourselves: Ourselves) -> tuple[Mail, Judgement]:
     try:
         mail = parse_mail(raw.octets)
         return mail, judge_mail(mail, ourselves=ourselves)
-    except Exception as error:  # anybody can send a mail; none may stop what reads the others
+    except Exception as error:  # noqa: BLE001 - anybody can send a mail; none may stop what reads the others
         fault = type(error).__name__
-        log.error("a mail could not be judged (%s); please report this\n%s", fault, _place_of(error))  # noqa: TRY400
+        log.error("a mail could not be judged (%s); please report this\n%s", fault, _place_of(error))
         return parse_mail(b""), Judgement(MailKind.UNKNOWN, f"it could not be judged ({fault})")
 
 
