@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nurture.cli.options import Json, house
+from nurture.cli.options import Json, Nameserver, dns_question, house
 from nurture.cli.output import console, on_terminal, print_json, say, visible
 
 if TYPE_CHECKING:
@@ -30,17 +30,17 @@ def doctor(
         typer.Option(help="A zone file (RFC 1035) that answers in the place of the DNS; nothing leaves this machine."),
     ] = None,
     *,
+    nameserver: Nameserver = None,
     as_json: Json = False,
 ) -> None:
     """Look at the DNS of your domains, your mail server and this machine; say how to mend what is wrong.
 
     No mail is sent. Exit code 1 if something must be mended before going live (fail).
     """
-    from nurture.doctor.resolving import network_question
     from nurture.doctor.zone_file import zone_file_question
     from nurture.service.doctor import examine
 
-    question = network_question() if zone_file is None else zone_file_question(zone_file)
+    question = dns_question(nameserver) if zone_file is None else zone_file_question(zone_file)
     with house() as clinic:
         report = examine(clinic, question=question, online=zone_file is None)
     if as_json:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nurture.cli.options import Json, Yes, confirm, house
+from nurture.cli.options import Json, Nameserver, Yes, confirm, dns_question, house
 from nurture.cli.output import print_json, say, table, warn
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def go_live(
         str | None, typer.Option(metavar="NAME", help="The clinic's name, where nobody is there to type it.")
     ] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Back to the sandbox, before the next mail.")] = False,
+    nameserver: Nameserver = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -38,14 +39,13 @@ def go_live(
 
     Shows whom it will reach, and asks for the clinic's name. Exit code 1 if something stands before it.
     """
-    from nurture.doctor.resolving import network_question
     from nurture.service import going_live
 
     with house() as opened:
         if undo:
             _go_back(opened, yes=yes, as_json=as_json)
             return
-        circumstances = going_live.Circumstances(no_previous_list, network_question())
+        circumstances = going_live.Circumstances(no_previous_list, dns_question(nameserver))
         found = going_live.examine(opened, circumstances)
         if not as_json:
             _print_readiness(found, opened)

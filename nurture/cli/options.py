@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +11,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from nurture.doctor.resolving import Question
     from nurture.service.house import House
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+Nameserver = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS[:PORT]",
+        help="Ask this DNS server, for example your domain's own, in place of this machine's.",
+    ),
+]
+
+# IPv4 or IPv6 in brackets, with or without a port; or IPv6 alone
+_NAMESERVER = re.compile(r"(?:(?:([0-9.]+)|\[([0-9a-fA-F:.]+)\])(?::([0-9]{1,5}))?)|([0-9a-fA-F:.]+)")
 
 _workspace: list[Path] = []
 
@@ -56,3 +69,27 @@ def house() -> Iterator[House]:
 
     with open_house(workspace_folder()) as opened:
         yield opened
+
+
+def dns_question(nameserver: str | None) -> Question:
+    """Questions to the DNS server that somebody named, else to this machine's; `InputError` if it is no address."""
+    from ipaddress import ip_address
+
+    from nurture.doctor.resolving import network_question
+    from nurture.errors import InputError
+
+    if nameserver is None:
+        return network_question()
+    try:
+        if (named := _NAMESERVER.fullmatch(nameserver)) is None:
+            raise ValueError(nameserver)
+        address = ip_address(named[1] or named[2] or named[4])
+        number = int(named[3] or 53)
+        if not 0 < number < 65536:
+            raise ValueError(number)
+    except ValueError:
+        raise InputError(
+            f"--nameserver {nameserver}: it takes an IP address, with or without a port: 192.0.2.1, 192.0.2.1:5353, "
+            "[2001:db8::1]:53"
+        ) from None
+    return network_question([str(address)], port=number)

@@ -6,6 +6,7 @@ import pytest
 
 from nurture.composing.dkim_keys import new_keys
 from tests.servers.certificates import make_certificate
+from tests.servers.dns_server import records, serve_dns
 from tests.servers.scripted_smtp import ScriptedSmtp
 
 ADDRESS = '    address: "hello@clinic.example"\n'
@@ -120,3 +121,18 @@ def test_hostile_records_steer_no_terminal(clinic):
     ran = clinic.run("doctor", "--zone-file", "clinic.zone")
     assert "\x1b" not in ran.out
     assert "\x07" not in ran.out
+
+
+def test_another_dns_server_can_be_asked(clinic):
+    with serve_dns() as dns:
+        dns.replies["clinic.example TXT"] = records('clinic.example. 60 IN TXT "v=spf1 ip4:192.0.2.0/24 -all"')
+        found = checks(clinic.run("doctor", "--nameserver", f"127.0.0.1:{dns.port}", "--json"))
+    assert found["spf"]["health"] != "unknown"
+    assert ("clinic.example TXT", "udp") in dns.asked
+
+
+@pytest.mark.parametrize("named", ["dns.example", "192.0.2.1:x", "192.0.2.1:0", "[::1", "::1:99999999", ""])
+def test_a_dns_server_needs_an_address(clinic, named):
+    ran = clinic.run("doctor", "--nameserver", named)
+    assert ran.code == 2
+    assert "an IP address, with or without a port" in ran.said
