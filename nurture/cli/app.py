@@ -28,6 +28,7 @@ from nurture.cli import (
     review,
     sandbox,
     segments,
+    senders,
     sending,
     uncertain,
     workspace,
@@ -95,6 +96,7 @@ review.register(app)
 doctor.register(app)
 leave_test.register(app)
 app.add_typer(inbox.app, name="inbox")
+senders.register(app)
 app.add_typer(log.app, name="log")
 app.add_typer(uncertain.app, name="uncertain")
 app.add_typer(contacts.app, name="contacts")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nurture.errors import SenderError
 from nurture.vocabulary import Mode
+from nurture.workspace.presets import presets
 from nurture.workspace.secrets import SecretReference
 from nurture.workspace.settings import Pipelining, Sender, TlsMode
 
@@ -77,9 +78,11 @@ def route_for(name: str, sender: Sender | None, *, mode: Mode, sandbox: tuple[st
         raise SenderError(f"nurture.yaml has no sender `{name}` any more; put it back under `senders`")
     smtp = sender.smtp
     if smtp is None:
+        # a preset gives the host, where it can
+        host = "" if sender.preset and not presets()[sender.preset].host_wanted else "host: smtp.provider.example, "
         raise SenderError(
             f"the sender `{name}` has no mail account; give it one, senders.{name}.smtp in nurture.yaml: "
-            "`smtp: {host: smtp.provider.example, username: you@clinic.example, password: env:SMTP_PASSWORD}`"
+            f"`smtp: {{{host}username: you@clinic.example, password: env:SMTP_PASSWORD}}`"
         )
     if smtp.tls is TlsMode.NONE and not is_loopback(smtp.host):
         raise SenderError(

@@ -10,9 +10,10 @@ from nurture.errors import Problem
 from nurture.workspace.document import Document
 from nurture.workspace.hours import EVENING, MORNING, OpeningHours
 from nurture.workspace.paths import confined_path
+from nurture.workspace.presets import presets
 from nurture.workspace.providers import KNOWN
 from nurture.workspace.public_url import LOOPBACK
-from nurture.workspace.settings import Feed, Sender, Settings, TlsMode
+from nurture.workspace.settings import Feed, Sender, Settings, Smtp, TlsMode
 from nurture.workspace.suggestions import did_you_mean
 
 LOGO_ENDINGS = (".png", ".jpg", ".jpeg", ".gif")
@@ -65,8 +66,19 @@ def _sender(name: str, sender: Sender, settings: Settings, document: Document) -
         return
     if smtp.tls is TlsMode.NONE and smtp.host.lower() not in LOOPBACK:
         yield document.problem((*place, "smtp", "tls"), "`none` is only for a server on this machine; use `starttls`")
-    if (smtp.username is None) != (smtp.password is None):
-        yield document.problem((*place, "smtp"), "`username` and `password` belong together", at_key=True)
+    yield from _login((*place, "smtp"), sender, smtp, document)
+
+
+def _login(place: tuple[str, ...], sender: Sender, smtp: Smtp, document: Document) -> Iterator[Problem]:
+    if smtp.password is not None and smtp.oauth is not None:
+        yield document.problem((*place, "oauth"), "write `password` or `oauth`, not both", at_key=True)
+    elif smtp.username is None and smtp.oauth is not None:
+        yield document.problem(place, "`oauth` needs a `username`: the account that sends", at_key=True)
+    elif sender.preset is not None and smtp.username and smtp.password is None and smtp.oauth is None:
+        wanted = presets()[sender.preset].login
+        yield document.problem(place, f"write `password` or `oauth`: {wanted}; see docs/senders.md", at_key=True)
+    elif (smtp.username is None) != (smtp.password is None) and smtp.oauth is None:
+        yield document.problem(place, "`username` and `password` belong together", at_key=True)
 
 
 def _dkim(place: tuple[str, ...], sender: Sender, document: Document) -> Iterator[Problem]:
