@@ -23,6 +23,7 @@ from nurture.cli import (
     keys,
     leave_test,
     log,
+    login,
     news,
     opt_outs,
     review,
@@ -97,6 +98,7 @@ doctor.register(app)
 leave_test.register(app)
 app.add_typer(inbox.app, name="inbox")
 senders.register(app)
+login.register(app)
 app.add_typer(log.app, name="log")
 app.add_typer(uncertain.app, name="uncertain")
 app.add_typer(contacts.app, name="contacts")

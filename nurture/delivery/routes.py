@@ -7,6 +7,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from nurture.delivery.oauth.access import Grant
 from nurture.errors import SenderError
 from nurture.vocabulary import Mode
 from nurture.workspace.presets import presets
@@ -16,13 +17,14 @@ from nurture.workspace.settings import Pipelining, Sender, TlsMode
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A mail server and how to reach it. Holds no secret, only where the password is."""
+    """A mail server and how to reach it. Holds no secret, only where they are."""
 
     host: str
     port: int
     tls: TlsMode
     username: str | None = None
     password: SecretReference | None = None
+    grant: Grant | None = None  # in the place of a password
     ca_file: Path | None = None
     connections: int = 1
     pipelining: Pipelining = Pipelining.AUTO
@@ -89,14 +91,15 @@ def route_for(name: str, sender: Sender | None, *, mode: Mode, sandbox: tuple[st
             f"senders.{name}.smtp.tls is `none`, but {smtp.host} is another machine; "
             "use `starttls` (port 587) or `implicit` (port 465)"
         )
-    if smtp.username and smtp.password is None:
-        raise SenderError(f"senders.{name}.smtp has a username but no password; write `password: env:NAME`")
+    if smtp.username and smtp.password is None and smtp.oauth is None:
+        raise SenderError(f"senders.{name}.smtp has a username but no password; write `password: env:NAME` or `oauth`")
     return Route(
         host=smtp.host,
         port=smtp.port,
         tls=smtp.tls,
         username=smtp.username,
         password=smtp.password,
+        grant=Grant.of(name, smtp.oauth, root=root) if smtp.oauth else None,
         ca_file=root / smtp.ca_file if smtp.ca_file else None,
         connections=sender.connections,
         pipelining=smtp.pipelining,

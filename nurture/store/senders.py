@@ -68,9 +68,9 @@ def stopped(connection: sa.Connection, mode: Mode, now: datetime) -> tuple[Stopp
     return tuple(StoppedSender(row.sender, row.stopped_until, row.stops, row.reason or "") for row in rows)
 
 
-def wake(connection: sa.Connection) -> int:
-    """Let every stopped sender dial at once, after somebody mended the cause; how many."""
-    woken = connection.execute(
-        sa.update(sender_state).where(sender_state.c.stopped_until.is_not(None)).values(stopped_until=None)
-    )
-    return woken.rowcount
+def wake(connection: sa.Connection, sender: str | None = None) -> int:
+    """Let a stopped sender (or all) dial at once, after somebody mended the cause; how many."""
+    waiting = sa.update(sender_state).where(sender_state.c.stopped_until.is_not(None))
+    if sender is not None:
+        waiting = waiting.where(sender_state.c.sender == sender)
+    return connection.execute(waiting.values(stopped_until=None)).rowcount
