@@ -67,7 +67,9 @@ def erase_contact(connection: Connection, contact_id: int, *, now: datetime) -> 
 def _empty_history(connection: Connection, contact_id: int) -> None:
     deliveries = sa.select(delivery.c.id).where(delivery.c.contact_id == contact_id).scalar_subquery()
     # servers like to repeat the address in their answers
-    connection.execute(sa.update(attempt).where(attempt.c.delivery_id.in_(deliveries)).values(answer=None))
+    connection.execute(
+        sa.update(attempt).where(attempt.c.delivery_id.in_(deliveries)).values(answer=None, relay_id=None)
+    )
     connection.execute(
         sa.update(event)
         .where(sa.or_(event.c.contact_id == contact_id, event.c.delivery_id.in_(deliveries)))
