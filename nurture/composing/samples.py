@@ -15,8 +15,11 @@ HOSTILE = "{{ 7*7 }} {% raw %} <script>alert(1)</script> \"'&\r\nBcc: x@example.
 _LONG = "x" * 300
 
 
-def sample_readers() -> dict[str, dict[str, Any]]:
-    """Template values by a name for messages: everything known, only an address, hostile."""
+def sample_readers(*, owner: str = "") -> dict[str, dict[str, Any]]:
+    """Template values by a name for messages: everything known, only an address, hostile.
+
+    ``owner``: a key under ``staff``, of the organization of whom everything is known.
+    """
     full = {
         "title": "Dr.",
         "first_name": "Maria",
@@ -28,7 +31,7 @@ def sample_readers() -> dict[str, dict[str, Any]]:
         "address": "maria.lee@example.com",
         "categories": sorted(Category),
         "tags": ["vip"],
-        "organization": {"name": "Example Orthopedics", "city": "Salem", "region": "OR", "owner": ""},
+        "organization": {"name": "Example Orthopedics", "city": "Salem", "region": "OR", "owner": owner},
     }
     hostile: dict[str, Any] = dict.fromkeys(("first_name", "role", "phone", "language", "country"), HOSTILE)
     hostile |= {"last_name": _LONG, "address": "hostile@example.com", "tags": [HOSTILE], "categories": [HOSTILE]}

@@ -22,6 +22,7 @@ from nurture.workspace.fields import (
     Duration,
     Hours,
     Line,
+    Lines,
     MailAddress,
     Model,
     Secret,
@@ -95,6 +96,8 @@ class Person(Model):
     role: Line | None = Field(None, description="What the person does.")
     address: MailAddress | None = Field(None, description="Mail address for notices.")
     phone: Line | None = Field(None, description="Direct line.")
+    signature: Lines | None = Field(None, description="What stands under the name in mails with `from_owner`; lines.")
+    photo: str | None = Field(None, description="Image file in the workspace, for mails with `from_owner`.")
 
 
 class TlsMode(StrEnum):

@@ -47,6 +47,15 @@ smtpd_tls_key_file = {key}
 maillog_file = {folder}/data/mail.log
 maillog_file_prefixes = {folder}
 """
+SASL = """\
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {sasl}
+smtpd_sasl_security_options = noanonymous
+smtpd_tls_auth_only = yes
+smtpd_relay_restrictions =
+smtpd_recipient_restrictions = permit_sasl_authenticated, reject
+"""
 MASTER = """\
 127.0.0.1:{port} inet n - n - 20 smtpd
 cleanup unix n - n - 0 cleanup
@@ -82,7 +91,9 @@ class Postfix:
     It also takes mail for moved@ at the first of their domains, and sends that back later.
     """
 
-    def __init__(self, folder: Path, addresses: list[str], certificate: Certificate) -> None:
+    def __init__(
+        self, folder: Path, addresses: list[str], certificate: Certificate, *, sasl: Path | None = None
+    ) -> None:
         self.folder = folder
         self.port = _free_port()
         for name in ("etc", "queue", "data", "mail"):
@@ -99,19 +110,19 @@ class Postfix:
             certificate=certificate.certificate,
             key=certificate.key,
         )
-        (folder / "etc/main.cf").write_text(main)
+        (folder / "etc/main.cf").write_text(main + (SASL.format(sasl=sasl) if sasl else ""))
         (folder / "etc/master.cf").write_text(MASTER.format(port=self.port))
         (folder / "etc/mailboxes").write_text("".join(f"{address} {address}/\n" for address in addresses))
 
     def __enter__(self) -> Self:
         self._postfix("start")
-        _wait_until(lambda: _answers(self.port), "Postfix does not answer")
+        wait_until(lambda: _answers(self.port), "Postfix does not answer")
         return self
 
     def __exit__(self, *_: object) -> None:
         pid = int((self.folder / "queue/pid/master.pid").read_text())
         self._postfix("stop")
-        _wait_until(lambda: not Path(f"/proc/{pid}").exists(), "Postfix does not stop")
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), "Postfix does not stop")
 
     def mails(self, address: str) -> list[bytes]:
         """What lies in the Maildir of one address."""
@@ -119,7 +130,7 @@ class Postfix:
 
     def wait_for(self, count: int) -> None:
         """Until so many mails lie in all Maildirs together."""
-        _wait_until(
+        wait_until(
             lambda: len(list((self.folder / "mail").glob("*/new/*"))) >= count, f"Postfix did not deliver {count} mails"
         )
 
@@ -131,9 +142,14 @@ class Postfix:
 
 
 @contextmanager
-def running_postfix(folder: Path, addresses: list[str], certificate: Certificate) -> Iterator[Postfix]:
-    """A Postfix in ``folder`` that other users may look into (it must be able to read it)."""
-    with Postfix(folder, addresses, certificate) as postfix:
+def running_postfix(
+    folder: Path, addresses: list[str], certificate: Certificate, *, sasl: Path | None = None
+) -> Iterator[Postfix]:
+    """A Postfix in ``folder`` that other users may look into (it must be able to read it).
+
+    With ``sasl``, the socket of a Dovecot, it takes mail from nobody who did not log in.
+    """
+    with Postfix(folder, addresses, certificate, sasl=sasl) as postfix:
         yield postfix
 
 
@@ -151,7 +167,8 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _wait_until(true: object, words: str, *, seconds: float = 60) -> None:
+def wait_until(true: object, words: str, *, seconds: float = 60) -> None:
+    """Until ``true`` says so, else an `AssertionError` with ``words``."""
     assert callable(true)
     end = time.monotonic() + seconds
     while not true():
