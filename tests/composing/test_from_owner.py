@@ -29,7 +29,7 @@ staff:
 SECTIONS = """\
 <mj-section><mj-column>
   {% if owner is defined and owner.photo is defined %}<mj-image src="{{ owner.photo }}" alt="{{ owner.name }}" />{% endif %}
-  <mj-text>{{ body }} {{ signer.name }}
+  <mj-text>{{ body }} {{ news | length }} {{ signer.name }}
     {% if owner is defined and owner.signature is defined %}{% for line in owner.signature %}[{{ line }}]{% endfor %}{% endif %}
   </mj-text>
 </mj-column></mj-section>
@@ -84,14 +84,14 @@ def test_each_reader_has_their_own_writer(office: Clinic) -> None:
 
 def test_without_an_owner_the_sender_writes_and_its_signer_signs(office: Clinic) -> None:
     message = office.compose({"first_name": "Ana"})
-    assert parsed(message)["Reply-To"] == "<desk+mail@clinic.example>"
+    assert parsed(message)["Reply-To"] == "desk+mail@clinic.example"
     assert "Kim Ō" in message.text
     assert "[" not in message.text
 
 
 @pytest.mark.parametrize("owner", ["jo", "kim"])
 def test_an_address_elsewhere_or_none_gets_no_answers(office: Clinic, owner: str) -> None:
-    assert parsed(office.compose(partner(owner)))["Reply-To"] == "<desk+mail@clinic.example>"
+    assert parsed(office.compose(partner(owner)))["Reply-To"] == "desk+mail@clinic.example"
 
 
 def test_only_a_campaign_that_says_so(office: Clinic) -> None:
