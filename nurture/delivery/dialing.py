@@ -11,7 +11,7 @@ import aiosmtplib
 
 from nurture.address import clean_text
 from nurture.delivery.connection import SmtpConnection, Timeouts
-from nurture.delivery.oauth.access import Grant, access_tokens
+from nurture.delivery.oauth.access import Grant, access_tokens, may_pass
 from nurture.delivery.oauth.endpoint import TokenError
 from nurture.delivery.replies import Reply, parse_reply
 from nurture.delivery.routes import Route, is_loopback
@@ -56,9 +56,9 @@ async def _access_token(grant: Grant, *, refused: str | None = None) -> str:
     try:
         return await access_tokens(grant).get(refused=refused)
     except SecretError as error:
-        raise DialError(str(error), refused=True) from error
+        raise DialError(str(error), refused=not may_pass(error)) from error
     except TokenError as error:
-        if not error.code:
+        if may_pass(error):
             raise DialError(f"`{grant.sender}` cannot log in: {error.words}") from None
         if error.code in ("invalid_client", "unauthorized_client"):
             mend = f"check client_id and client_secret under senders.{grant.sender}.smtp.oauth"

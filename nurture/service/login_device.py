@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from nurture.address import clean_text
 from nurture.clock import monotonic
-from nurture.delivery.oauth.endpoint import Client, TokenError, Tokens, ask, ask_tokens
+from nurture.delivery.oauth.endpoint import Client, TokenError, Tokens, ask, ask_tokens, seconds_in
 from nurture.errors import SenderError
 from nurture.workspace.oauth import OAuth
 
@@ -67,12 +67,16 @@ def _taken(answer: dict[str, Any]) -> tuple[str, DeviceCode, float]:
     device_code, code = answer.get("device_code"), answer.get("user_code")
     page = answer.get("verification_uri")
     complete = isinstance(device_code, str) and isinstance(code, str) and isinstance(page, str)
-    if not complete or urlsplit(str(page)).scheme not in ("http", "https"):
+    if not complete or not _is_page(str(page)):
         raise TokenError("the server answers, but with no code to type")
-    seconds, interval = _number(answer.get("expires_in"), _LONGEST), _number(answer.get("interval"), _INTERVAL)
+    seconds = seconds_in(answer.get("expires_in"), _LONGEST)
+    interval = seconds_in(answer.get("interval"), _INTERVAL)
     shown = DeviceCode(clean_text(str(page)), clean_text(str(code)), min(seconds, _LONGEST))
     return str(device_code), shown, min(max(interval, 1.0), 60.0)
 
 
-def _number(value: object, default: float) -> float:
-    return float(value) if isinstance(value, int | float) and value >= 0 else default
+def _is_page(text: str) -> bool:
+    try:
+        return urlsplit(text).scheme in ("http", "https")
+    except ValueError:
+        return False

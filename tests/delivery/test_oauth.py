@@ -2,11 +2,13 @@
 
 import asyncio
 import base64
+import gzip
 import logging
 import os
 import stat
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -219,6 +221,47 @@ async def test_a_token_goes_on_while_its_server_is_away(tokens: TokenServer, tmp
     assert await mine.get() == first
 
 
+@pytest.mark.parametrize("lifetime", [float("nan"), "soon", None])
+async def test_a_lifetime_that_is_no_number_ends_all_the_same(
+    tokens: TokenServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lifetime: object
+) -> None:
+    """RFC 6749 5.1: without one, an hour at most is believed. Nothing compares with NaN: it never ended."""
+    tokens.lifetime = lifetime
+    mine = logged_in(tmp_path, tokens)
+    first, now = await mine.get(), time.monotonic()
+    monkeypatch.setattr(access, "monotonic", lambda: now + 3500)
+    assert await mine.get() != first
+
+
+async def test_a_login_is_believed_at_once(tokens: TokenServer, tmp_path: Path) -> None:
+    """A failure answers all who ask in the next seconds; not those who ask with a new permission."""
+    mine = logged_in(tmp_path, tokens)
+    tokens.answers.append(refusal("invalid_grant"))
+    for _ in range(3):
+        with pytest.raises(TokenError, match="invalid_grant"):
+            await mine.get()
+    assert len(tokens.forms) == 1
+    logged_in(tmp_path, tokens)
+    assert await mine.get() in tokens.accepted
+
+
+async def test_others_that_renew_slowly_are_an_outage_and_no_refusal(
+    office: Office, tokens: TokenServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token that is still good goes on meanwhile; without one, the sender asks again soon."""
+    monkeypatch.setattr(access, "locked", lambda *rest: locked(*rest, patience=0.1))
+    monkeypatch.setattr(access, "_ECHO", 0.0)
+    tokens.lifetime = 2
+    mine = logged_in(office.root, tokens)
+    first = await mine.get()
+    await asyncio.sleep(1.1)
+    with ScriptedSmtp(tokens=tokens.accepted) as server, locked(office.root, "clinic"):
+        assert await mine.get() == first
+        with pytest.raises(DialError, match="another process") as caught:
+            await dial(office_route(office, server, tokens), QUICK)
+    assert not caught.value.refused
+
+
 async def test_a_hanging_server_holds_nobody_up(
     tokens: TokenServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,6 +359,17 @@ def test_garbage_is_no_token(tokens: TokenServer, body: bytes) -> None:
     with pytest.raises(TokenError) as caught:
         ask_tokens(tokens.oauth["token_url"], CLIENT, {"grant_type": "refresh_token", "refresh_token": "r"})
     assert caught.value.code == ""
+
+
+def test_a_small_answer_that_unpacks_to_a_huge_one_is_not_unpacked(tokens: TokenServer) -> None:
+    tokens.answers.append(Answer(200, gzip.compress(b" " * 50_000_000), encoding="gzip"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(TokenError, match="gives no token now"):
+            ask_tokens(tokens.oauth["token_url"], CLIENT, {"grant_type": "refresh_token", "refresh_token": "r"})
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_redirect_is_not_followed(tokens: TokenServer) -> None:

@@ -5,6 +5,7 @@ Friendly by default and strict about what it is asked: a used or foreign code, v
 """
 
 import base64
+import contextlib
 import hashlib
 import json
 import threading
@@ -19,10 +20,11 @@ CLIENT_ID, CLIENT_SECRET = "client-of-the-clinic", "canary-client-secret"
 
 @dataclass
 class Answer:
-    """What to say to one question; with ``wait`` only after that."""
+    """What to say to one question; with ``wait`` only after that. ``encoding`` is what the body is packed with."""
 
     status: int = 200
     body: bytes | dict = b""
+    encoding: str | None = None
     wait: threading.Event | None = None
 
     @property
@@ -46,6 +48,7 @@ class TokenServer:
         self.forms: list[dict[str, str]] = []
         self.asked: dict[str, str] = {}  # what the browser brought
         self.interval: object = 1
+        self.device_answers: deque[Answer] = deque()  # first, one for each POST to /device
         self._codes: dict[str, str] = {}  # code -> challenge
         self._count = 0
         self._lock = threading.Lock()
@@ -118,6 +121,8 @@ class TokenServer:
         return f"{asked['redirect_uri']}/?{urlencode({'code': 'canary-code', 'state': asked['state']})}"
 
     def device(self) -> Answer:
+        if self.device_answers:
+            return self.device_answers.popleft()
         body: dict[str, object] = {"device_code": "canary-device-code", "user_code": "WDJB-MJHT", "expires_in": 600}
         return Answer(200, {**body, "verification_uri": f"{self.url}/type-it", "interval": self.interval})
 
@@ -150,9 +155,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _say(self, answer: Answer) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json")
+        if answer.encoding:
+            self.send_header("Content-Encoding", answer.encoding)
         self.send_header("Content-Length", str(len(answer.raw)))
         self.end_headers()
-        self.wfile.write(answer.raw)
+        with contextlib.suppress(ConnectionError):  # who asked did not wait, or had read enough
+            self.wfile.write(answer.raw)
 
     def log_message(self, *_: object) -> None:
         pass

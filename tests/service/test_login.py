@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
-from nurture.delivery.oauth.endpoint import Client
+from nurture.delivery.oauth.endpoint import Client, TokenError
 from nurture.errors import InputError, SenderError
 from nurture.service import login as logins
 from nurture.service import login_device
@@ -266,6 +266,36 @@ def test_a_code_that_nobody_types(tokens: TokenServer, monkeypatch: pytest.Monke
     shown: list[DeviceCode] = []
     with pytest.raises(SenderError, match="nobody typed the code in time"):
         ask_by_device(settings_of(tokens), CLIENT, show=shown.append, pause=lambda _: time.sleep(0.02))
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"verification_uri": "http://["},
+        {"verification_uri": "javascript:alert(1)"},
+        {"verification_uri": 5},
+        {"device_code": None},
+        {"user_code": ["WDJB"]},
+    ],
+)
+def test_a_server_that_gives_no_code_to_type(tokens: TokenServer, nonsense: dict[str, object]) -> None:
+    good = {"device_code": "canary-device-code", "user_code": "WDJB", "verification_uri": "https://login.example"}
+    tokens.device_answers.append(Answer(200, good | nonsense))
+    shown, _, ask = device(tokens)
+    with pytest.raises(TokenError, match="no code to type"):
+        ask()
+    assert shown == []
+
+
+def test_no_number_of_a_server_makes_it_ask_all_the_time_or_for_ever(tokens: TokenServer) -> None:
+    good = {"device_code": "canary-device-code", "user_code": "WDJB", "verification_uri": "https://login.example"}
+    for number, pause, seconds in [(10**400, 60, 1800), (-1, 1, 0), (float("nan"), 5, 1800), ("7", 7, 7)]:
+        tokens.device_answers.append(Answer(200, {**good, "interval": number, "expires_in": number}))
+        shown, pauses, ask = device(tokens)
+        with contextlib.suppress(SenderError):  # a code that has ended already
+            ask()
+        assert [each.seconds for each in shown] == [seconds]
+        assert pauses in ([], [pause])
 
 
 def test_google_gives_no_access_to_mail_by_a_code(root: Path, tokens: TokenServer) -> None:

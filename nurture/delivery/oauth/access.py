@@ -14,7 +14,7 @@ from pathlib import Path
 
 from nurture.clock import monotonic
 from nurture.delivery.oauth.endpoint import Client, TokenError, Tokens, ask_tokens
-from nurture.delivery.oauth.keeping import keep, locked, permission_of
+from nurture.delivery.oauth.keeping import PermissionBusyError, keep, locked, permission_of, written_at
 from nurture.errors import SecretError
 from nurture.workspace.oauth import OAuth
 from nurture.workspace.secrets import SecretReference
@@ -47,6 +47,18 @@ class _Held:
     ends_at: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: TokenError | SecretError
+    written: int  # when the permission was written with which it failed
+    until: float  # monotonic
+
+
+def may_pass(error: TokenError | SecretError) -> bool:
+    """An outage, not a refusal: nobody has to do something."""
+    return isinstance(error, PermissionBusyError) or (isinstance(error, TokenError) and not error.code)
+
+
 class AccessTokens:
     """One sender's in this process; get it with `access_tokens`."""
 
@@ -55,12 +67,12 @@ class AccessTokens:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="nurture-oauth")
         self._held: _Held | None = None
         self._unkept: tuple[str, str] | None = None  # a refresh token, and the new one that the disk did not take
-        self._failed: tuple[TokenError | SecretError, float] | None = None
+        self._failed: _Failure | None = None
 
     async def get(self, *, refused: str | None = None) -> str:
         """A token; ``refused`` is one that the mail server did not take.
 
-        Raises `TokenError` or `SecretError`; of these only a `TokenError` without a code may pass by itself.
+        Raises `TokenError` or `SecretError`; `may_pass` tells which of them end by themselves.
         """
         token = self._usable(refused)
         if token is not None:
@@ -77,15 +89,16 @@ class AccessTokens:
         token = self._usable(refused)
         if token is not None:  # somebody before us in this thread's queue asked for it
             return token
-        if self._failed is not None and monotonic() < self._failed[1] + _ECHO:
-            raise self._failed[0]
+        # read before the permission is: a login meanwhile makes what failed with the old one void
+        written = written_at(self._grant.root, self._grant.sender)
+        if self._failed is not None and self._failed.written == written and monotonic() < self._failed.until:
+            raise self._failed.error
         try:
             tokens = self._renew()
         except (TokenError, SecretError) as error:
-            self._failed = error, monotonic()
+            self._failed = _Failure(error, written, monotonic() + _ECHO)
             held = self._held
-            passes = isinstance(error, TokenError) and not error.code
-            if passes and held is not None and held.token != refused and monotonic() < held.ends_at:
+            if may_pass(error) and held is not None and held.token != refused and monotonic() < held.ends_at:
                 return held.token
             raise
         self._failed, now = None, monotonic()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -74,7 +75,16 @@ def ask_tokens(url: str, client: Client, form: Mapping[str, str], *, seconds: fl
     if not usable:
         raise TokenError(f"{_host(url)} answers, but with no token")
     assert isinstance(access, str)
-    return Tokens(access, refresh, _number(lifetime, _LIFETIME))
+    return Tokens(access, refresh, seconds_in(lifetime, _LIFETIME))
+
+
+def seconds_in(value: object, default: float) -> float:
+    """A server's seconds, a day at most; some write them as text. ``default`` where it is no number."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        return default
+    return default if math.isnan(number) else min(max(number, 0.0), 86_400.0)
 
 
 def ask(url: str, form: Mapping[str, str], *, seconds: float = SECONDS) -> dict[str, Any]:
@@ -103,7 +113,11 @@ def ask(url: str, form: Mapping[str, str], *, seconds: float = SECONDS) -> dict[
 async def _post(url: str, form: Mapping[str, str], seconds: float) -> tuple[int, bytes]:
     import httpx2
 
-    headers = {"Accept": "application/json", "User-Agent": f"nurture/{__version__}"}
+    headers = {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",  # and nothing is unpacked: a small answer may hold a huge one
+        "User-Agent": f"nurture/{__version__}",
+    }
     # httpx2's own timeouts begin anew with each byte; a redirect would carry the secrets elsewhere
     async with (
         asyncio.timeout(seconds),
@@ -111,7 +125,7 @@ async def _post(url: str, form: Mapping[str, str], seconds: float) -> tuple[int,
         client.stream("POST", url, data=dict(form), headers=headers) as response,
     ):
         body = b""
-        async for piece in response.aiter_bytes():
+        async for piece in response.aiter_raw():
             body += piece
             if len(body) > _LARGEST:
                 return response.status_code, b""
@@ -124,14 +138,6 @@ def _json(body: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None
-
-
-def _number(value: object, default: float) -> float:
-    """Seconds; some servers write them as text."""
-    try:
-        return min(max(float(str(value)), 0.0), 86_400.0)
-    except ValueError:
-        return default
 
 
 def _without_secrets(words: str, form: Mapping[str, str]) -> str:

@@ -22,16 +22,29 @@ _PATIENCE = 60.0  # seconds for others that renew at the same time
 _LOOK = 0.05
 
 
+class PermissionBusyError(SecretError):
+    """Others renew at the same time, and slowly; it may pass by itself."""
+
+
 def permission_of(sender: str) -> SecretReference:
     """Where the refresh token of a sender is, in its workspace."""
     return SecretReference("file", f"{FOLDER}/{sender}.refresh-token")
+
+
+def written_at(root: Path, sender: str) -> int:
+    """When the permission was written (the file system's nanoseconds), 0 where there is none."""
+    try:
+        return (root / permission_of(sender).name).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 @contextmanager
 def locked(root: Path, sender: str, *, patience: float = _PATIENCE) -> Iterator[None]:
     """Nobody else reads or writes the sender's permission meanwhile; blocks this thread.
 
-    Raises `SecretError` if the folder cannot be used, or others hold the lock longer than ``patience`` (seconds).
+    Raises `SecretError` if the folder cannot be used, `PermissionBusyError` if others hold the lock longer than
+    ``patience`` (seconds).
     """
     folder = root / FOLDER
     try:
@@ -44,7 +57,9 @@ def locked(root: Path, sender: str, *, patience: float = _PATIENCE) -> Iterator[
         until = monotonic() + patience
         while not _taken(descriptor):
             if monotonic() >= until:
-                raise SecretError(f"another process has kept the permission of `{sender}` for {patience:g} seconds")
+                raise PermissionBusyError(
+                    f"another process has kept the permission of `{sender}` for {patience:g} seconds"
+                )
             sleep(_LOOK)
         yield
     finally:
