@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from nurture.clock import SystemClock
 from nurture.delivery.connection import Timeouts
 from nurture.delivery.dialing import DialError, dial
 from nurture.delivery.event_loop import run_async
@@ -117,6 +118,6 @@ def _wake(settings: Settings, root: Path, name: str) -> None:
         return  # nothing was ever sent
     try:
         with store.write() as connection:
-            senders.wake(connection, name)
+            senders.wake(connection, name, now=SystemClock().now())
     finally:
         store.close()

@@ -11,6 +11,7 @@ import time
 import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from nurture.delivery.oauth.endpoint import Client, TokenError, ask_tokens
 from nurture.delivery.oauth.keeping import keep, locked, permission_of
 from nurture.delivery.routes import Route, route_for
 from nurture.errors import SecretError
-from nurture.store import alerts
+from nurture.store import alerts, senders
 from nurture.store.schema import metadata
 from nurture.vocabulary import Mode
 from nurture.workspace.oauth import OAuth
@@ -148,6 +149,31 @@ def office_route(office: Office, server: ScriptedSmtp, tokens: TokenServer) -> R
     smtp = {"host": "127.0.0.1", "port": server.port, "tls": "none", "username": ADDRESS, "oauth": tokens.oauth}
     sender = Sender.model_validate({"name": "Clinic", "address": ADDRESS, "smtp": smtp})
     return route_for("clinic", sender, mode=Mode.LIVE, sandbox=None, root=office.root)
+
+
+async def test_after_the_login_the_mail_that_was_stopped_goes_at_once(office: Office, tokens: TokenServer) -> None:
+    """It was put back until the stop would have ended by itself, hours later; others of its kind stay where they are."""
+    with ScriptedSmtp(tokens=tokens.accepted) as server:
+        use(office, server, tokens)
+        outbox = office.outbox(recipients=3)
+        tomorrow = office.clock.now() + timedelta(days=1)
+        outbox.set(outbox.delivery_ids[2], not_before=tomorrow, next_attempt_at=tomorrow)
+        for _ in range(6):
+            assert (await office.deliver()).stopped
+            with office.store.read() as connection:
+                (stopped,) = senders.stopped(connection, Mode.LIVE, office.clock.now())
+            office.clock.move_to(max(stopped.until, *outbox.column("next_attempt_at")[:2]))
+        assert (await office.deliver()).stopped
+        logged_in(office.root, tokens)
+        with office.store.write() as connection:
+            assert senders.wake(connection, "another", now=office.clock.now()) == 0
+        assert (await office.deliver()).sent == 0
+        with office.store.write() as connection:
+            assert senders.wake(connection, "clinic", now=office.clock.now()) == 1
+        await office.deliver()
+        assert outbox.states == ["sent", "sent", "queued"]
+        assert outbox.column("next_attempt_at")[2] == tomorrow
+        assert alert_words(office) == ""
 
 
 async def test_who_never_logged_in_is_told_how(office: Office, tokens: TokenServer) -> None:
@@ -361,7 +387,7 @@ def test_garbage_is_no_token(tokens: TokenServer, body: bytes) -> None:
     assert caught.value.code == ""
 
 
-def test_a_small_answer_that_unpacks_to_a_huge_one_is_not_unpacked(tokens: TokenServer) -> None:
+def test_a_small_answer_that_unpacks_to_a_huge_one_is_not_read_whole(tokens: TokenServer) -> None:
     tokens.answers.append(Answer(200, gzip.compress(b" " * 50_000_000), encoding="gzip"))
     tracemalloc.start()
     try:

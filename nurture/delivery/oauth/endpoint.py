@@ -113,11 +113,7 @@ def ask(url: str, form: Mapping[str, str], *, seconds: float = SECONDS) -> dict[
 async def _post(url: str, form: Mapping[str, str], seconds: float) -> tuple[int, bytes]:
     import httpx2
 
-    headers = {
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",  # and nothing is unpacked: a small answer may hold a huge one
-        "User-Agent": f"nurture/{__version__}",
-    }
+    headers = {"Accept": "application/json", "User-Agent": f"nurture/{__version__}"}
     # httpx2's own timeouts begin anew with each byte; a redirect would carry the secrets elsewhere
     async with (
         asyncio.timeout(seconds),
@@ -125,7 +121,7 @@ async def _post(url: str, form: Mapping[str, str], seconds: float) -> tuple[int,
         client.stream("POST", url, data=dict(form), headers=headers) as response,
     ):
         body = b""
-        async for piece in response.aiter_raw():
+        async for piece in response.aiter_bytes():
             body += piece
             if len(body) > _LARGEST:
                 return response.status_code, b""
