@@ -123,6 +123,7 @@ async def test_a_login_that_stays_refused_stops_the_sender(office: Office, token
         (Answer(200, b"\xff\x00{"), "gives no token now", True),
         (Answer(200, {"access_token": "a b\r\nRSET", "token_type": "Bearer"}), "with no token", True),
         (Answer(400, {"error": "temporarily_unavailable"}), "gives no token now", True),
+        (Answer(429, {"error": "too_many_requests"}), "gives no token now: it answers 429", True),
     ],
 )
 async def test_without_a_token_nothing_leaves(

@@ -24,6 +24,7 @@ _LARGEST = 65_536  # octets of an answer
 _LIFETIME = 3600  # seconds, where the server does not say (RFC 6749 5.1)
 _CODE = re.compile(r"[a-z_]{1,50}")
 _TOKEN = re.compile(r"[\x21-\x7e]{1,8192}")  # RFC 6749 A.12; no blank or control can end it on the SMTP line
+_BUSY = (408, 429)  # RFC 9110 15.5.9, RFC 6585 4: whatever code stands beside it
 _PASSING = ("temporarily_unavailable", "server_error")  # RFC 6749 4.1.2.1
 _SECRETS = ("client_secret", "refresh_token", "code", "code_verifier", "device_code")
 
@@ -103,7 +104,8 @@ def ask(url: str, form: Mapping[str, str], *, seconds: float = SECONDS) -> dict[
     if status == 200 and answer is not None:
         return answer
     code = answer.get("error") if answer else None
-    if not isinstance(code, str) or not _CODE.fullmatch(code) or status >= 500 or code in _PASSING:
+    passes = status >= 500 or status in _BUSY or code in _PASSING
+    if passes or not isinstance(code, str) or not _CODE.fullmatch(code):
         raise TokenError(f"{host} gives no token now: it answers {status}")
     assert answer is not None
     description = _without_secrets(str(answer.get("error_description", "")), form)[:200]
