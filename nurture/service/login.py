@@ -77,7 +77,7 @@ def log_in(
 def _account(settings: Settings, name: str, root: Path) -> tuple[OAuth, Route]:
     sender = settings.senders.get(name)
     if sender is None:
-        hint = did_you_mean(name, settings.senders) or f"; there are {', '.join(settings.senders)}"
+        hint = did_you_mean(name, settings.senders) or f"; nurture.yaml has {', '.join(settings.senders)}"
         raise InputError(f"there is no sender `{name}`{hint}")
     if sender.smtp is None or sender.smtp.oauth is None:
         raise InputError(

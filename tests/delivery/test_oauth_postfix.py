@@ -7,25 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from nurture.delivery.oauth.keeping import keep, locked
-from tests.delivery.conftest import Office
+from tests.delivery.conftest import Office, logged_in
 from tests.servers import dovecot, postfix
 from tests.servers.certificates import Certificate
 from tests.servers.postfix import Postfix, running_postfix
-from tests.servers.token_server import CLIENT_ID, CLIENT_SECRET, TokenServer
+from tests.servers.token_server import TokenServer
 
 pytestmark = pytest.mark.postfix
 
 FROM = "hello@riverbend.example"
 PEOPLE = 5
-
-
-@pytest.fixture
-def tokens(monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenServer]:
-    monkeypatch.setenv("TEST_CLIENT_ID", CLIENT_ID)
-    monkeypatch.setenv("TEST_CLIENT_SECRET", CLIENT_SECRET)
-    with TokenServer(rotates=True) as server:
-        yield server
 
 
 @pytest.fixture
@@ -60,9 +51,8 @@ async def test_without_a_login_it_takes_nothing(office: Office, account: dict[st
 async def test_an_edition_goes_with_a_token(
     office: Office, server: Postfix, tokens: TokenServer, account: dict[str, object]
 ) -> None:
-    office.root.mkdir()
-    with locked(office.root, "clinic"):
-        keep(office.root, "clinic", tokens.refresh)
+    tokens.rotates = True
+    logged_in(office.root, tokens)
     oauth = "{" + ", ".join(f"{key}: '{value}'" for key, value in tokens.oauth.items()) + "}"
     office.smtp = {**account, "username": FROM, "oauth": oauth}
     outbox = office.outbox(recipients=PEOPLE)

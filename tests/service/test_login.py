@@ -216,7 +216,8 @@ def test_a_login_by_another_account_is_told_at_once(root: Path, tokens: TokenSer
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("mian", "did you mean `main`"), ("plain", "no `oauth`"), ("nobody", "there are plain, main")]
+    ("name", "words"),
+    [("mian", "did you mean `main`"), ("plain", "no `oauth`"), ("nobody", "nurture.yaml has plain, main")],
 )
 def test_who_cannot_log_in(root: Path, name: str, words: str) -> None:
     with pytest.raises(InputError, match=words):
