@@ -61,6 +61,8 @@ class _Reading:
 
     def values(self) -> Iterator[Value]:
         sender, smtp, preset = self._sender, self._sender.smtp, self._preset
+        if preset is not None:
+            yield Value("company", preset.title, Source.PRESET)
         if smtp is None:
             yield Value("server", "none yet: write `smtp`, at the latest before going live")
         else:

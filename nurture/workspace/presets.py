@@ -48,7 +48,6 @@ class Preset:
     signing: str
     bounces: str
     login: str
-    sources: tuple[str, ...]
     host_wanted: str | None = None
     named_by_address: bool = False
 
@@ -96,6 +95,7 @@ def presets() -> Mapping[str, Preset]:
 
 
 def _preset(name: PresetName, entry: dict[str, Any]) -> Preset:
+    del entry["sources"]  # for who keeps the table
     smtp = dict(entry.pop("smtp"))
     if "oauth" in entry:
         smtp["oauth"] = entry.pop("oauth")
@@ -104,7 +104,6 @@ def _preset(name: PresetName, entry: dict[str, Any]) -> Preset:
         name=name,
         values={**values, "smtp": smtp},
         return_path=ReturnPath(entry.pop("return_path")),
-        sources=tuple(entry.pop("sources")),
         named_by_address=entry.pop("username", None) == "address",
         **entry,
     )

@@ -26,6 +26,7 @@ def test_values_and_their_sources(tmp_path: Path) -> None:
     (tmp_path / "nurture.yaml").write_text(SETTINGS)
     main, own = accounts(tmp_path)
     found = {value.name: (value.words, value.source) for value in main.values}
+    assert found["company"] == ("Google Workspace", "preset")
     assert found["server"] == ("smtp.gmail.com", "preset")
     assert found["account"] == ("hello@clinic.example", "preset")
     assert found["login"] == ("password from env:APP_PASSWORD", "nurture.yaml")
