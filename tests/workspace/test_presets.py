@@ -82,7 +82,7 @@ def test_what_is_wrong_is_said_at_its_line(write_workspace: Any, written: str, p
 
 def test_every_preset_is_a_sender() -> None:
     login = {"host": "mx.clinic.example", "username": "a", "password": "env:P"}
-    for name, preset in presets().items():
+    for name in presets():
         assert sender(preset=name, smtp=login).smtp is not None
 
 
