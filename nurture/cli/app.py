@@ -23,6 +23,7 @@ from nurture.cli import (
     keys,
     leave_test,
     log,
+    login,
     mailbox,
     news,
     opt_outs,
@@ -30,6 +31,7 @@ from nurture.cli import (
     review,
     sandbox,
     segments,
+    senders,
     sending,
     uncertain,
     workspace,
@@ -97,6 +99,8 @@ review.register(app)
 doctor.register(app)
 leave_test.register(app)
 mailbox.register(inbox.app)
+senders.register(app)
+login.register(app)
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(log.app, name="log")
 app.add_typer(uncertain.app, name="uncertain")

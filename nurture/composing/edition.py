@@ -142,6 +142,11 @@ def prepare(
     attributes = usage(template.html).attributes
     if logo and "logo" in attributes:
         shared["brand"]["logo"] = images.add(logo, Place("nurture.yaml", 0, 0))
+    if "owners" in shared:
+        shared["owners"] = {
+            key: _with_photo(owner, images if "photo" in attributes else None)
+            for key, owner in shared["owners"].items()
+        }
     items = {item.id: _item(item, images if "image" in attributes else None, css) for item in news}
     problems += images.problems
     if problems:
@@ -210,6 +215,14 @@ class _Images:
         data = base64.b64encode(image.data).decode()
         self.found[name] = EditionImage(image.kind, file_name, data, always=word is not None)
         return name
+
+
+def _with_photo(owner: Mapping[str, Any], images: _Images | None) -> dict[str, Any]:
+    """With the ``cid:`` word of the photo, where the template shows one."""
+    rest = {name: value for name, value in owner.items() if name != "photo"}
+    if images is None or "photo" not in owner:
+        return rest
+    return {**rest, "photo": images.add(owner["photo"], Place("nurture.yaml", 0, 0))}
 
 
 def _item(item: NewsItem, images: _Images | None, css: str) -> dict[str, Any]:

@@ -73,6 +73,11 @@ def mailto(address: str, *, subject: str | None = None) -> str:
     return link + "?subject=" + quote(subject, safe="") if subject else link
 
 
+def reply_to(*addresses: str) -> str:
+    """The Reply-To field with its line end (RFC 5322 3.6.2)."""
+    return header("Reply-To", folded("Reply-To", ", ".join(f"<{one_word(address)}>" for address in addresses)))
+
+
 def folded(name: str, value: str) -> str:
     """A structured value, broken only at its blanks and, where it is too long, before its first word."""
     return _fold(clean_text(value).split(" "), len(name) + 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
@@ -68,7 +68,10 @@ class Composer:
         self._lock = Lock()
         shared = content.shared
         self._way_out = WayOut(shared)
-        self._base = {name: value for name, value in shared.items() if name not in ("staff", "leave_page")}
+        self._base = {name: value for name, value in shared.items() if name not in ("staff", "leave_page", "owners")}
+        self._owners: Mapping[str, Mapping[str, Any]] = shared.get("owners", {})
+        # whoever writes signs, so it is no constant where each organization has its own writer
+        self._signer = {"signer": self._base.pop("signer")} if self._owners and "signer" in self._base else {}
         if self._way_out.differs:
             del self._base["links"]
         self._html, self._encoded, html_always = _html_template(content.texts["html"], self._base)
@@ -113,8 +116,12 @@ class Composer:
     def _compose(self, recipient: Recipient) -> ComposedMessage:
         html_news, text_news = self._news(recipient.variant, recipient.news_ids)
         unsubscribe = self._way_out.link(recipient.leave_token)
-        context = {**self._base, **recipient.values, "links": {"unsubscribe": unsubscribe}}
-        context["organization"] = self._organization(context.get("organization") or {})
+        context = {**self._base, **self._signer, **recipient.values, "links": {"unsubscribe": unsubscribe}}
+        organization = context.get("organization") or {}
+        owner = self._owners.get(organization.get("owner", ""))
+        if owner is not None:
+            context |= {"owner": owner, "signer": owner}
+        context["organization"] = self._organization(organization)
         context["news"] = text_news
         for name in ("subject", "preheader"):
             if name in self._plain:
@@ -137,7 +144,8 @@ class Composer:
 
         if missing := self._gates.missing(text, html, decoded, unsubscribe=unsubscribe):
             raise RenderError([Problem(self._file, 0, 0, problem) for problem in missing])
-        images = self._images_in(html, html_news, decoded)
+        photos = [owner["photo"]] if owner is not None and "photo" in owner else []
+        images = self._images_in(html, [*photos, *image_words(html_news)], decoded)
         head = self._head.fields(recipient, context)
         raw = assemble(head, quoted_printable(text).encode("ascii"), html.encode("ascii"), images)
         sender = self.content.shared["sender"]["address"]
@@ -164,10 +172,10 @@ class Composer:
             text_items.append({**rest, **words, "html": words["text"]})
         return html_items, text_items
 
-    def _images_in(self, html: str, news: list[dict[str, Any]], decoded: Callable[[], str]) -> list[EncodedImage]:
-        """The images that this mail shows."""
+    def _images_in(self, html: str, own: Sequence[str], decoded: Callable[[], str]) -> list[EncodedImage]:
+        """The images that this mail shows; ``own`` are those that not all mails have."""
         words = list(self._always)
-        for word in dict.fromkeys((*self._often, *image_words(news))):
+        for word in dict.fromkeys((*self._often, *own)):
             if word not in self._images or word in words:
                 continue
             # as a value of its own, or (rarely) inside of something longer
@@ -194,17 +202,17 @@ class _EditionHead:
         self._from = headers.header("From", headers.encode_mailbox(sender["name"], address, used=6))
         day = str(shared["edition"].get("key", "")).translate(str.maketrans("", "", ": "))
         feedback = ":".join((day or "edition", campaign["name"], campaign["kind"], "nurture"))
-        lists = [("Reply-To", f"<{reply_to}>")] if reply_to != address else []
-        lists.append(("List-Id", headers.list_id(campaign["topic"], address)))
+        self._address, self._reply_to = address, reply_to
+        list_id = headers.header("List-Id", headers.folded("List-Id", headers.list_id(campaign["topic"], address)))
+        self._lists = (headers.reply_to(reply_to) if reply_to != address else "") + list_id
+        self._list_id = list_id
+        self._owners: dict[str, tuple[str, str]] = {}  # by name: From, and what stands in the place of `lists`
         rest = [
             ("Feedback-ID", headers.one_word(feedback)),
             ("Content-Language", campaign["language"]),
             ("MIME-Version", "1.0"),
         ]
-        self._lists, self._rest = (
-            "".join(headers.header(name, headers.folded(name, value)) for name, value in fields)
-            for fields in (lists, rest)
-        )
+        self._rest = "".join(headers.header(name, headers.folded(name, value)) for name, value in rest)
 
     def fields(self, recipient: Recipient, context: Mapping[str, Any]) -> bytes:
         """All fields but Content-Type, each with its line end."""
@@ -215,18 +223,38 @@ class _EditionHead:
         if headers.one_word(recipient.address) != recipient.address or "@" not in recipient.address:
             raise RenderError([Problem("message", 0, 0, "the contact's address is no mail address")])
         name = "" if self._is_test else full_name(context["contact"])  # a test goes to somebody else
+        author, lists = self._written_by(context.get("owner"))
         return "".join(
             (
                 headers.header("Date", headers.date_text(recipient.date)),
-                self._from,
+                author,
                 headers.header("To", headers.encode_mailbox(name, recipient.address, used=4)),
                 headers.header("Subject", headers.encode_text(context["subject"], used=9)),
                 headers.header("Message-ID", headers.folded("Message-ID", f"<{message_id}>")),
-                self._lists,
+                lists,
                 self._way_out.fields(recipient.leave_token),
                 self._rest,
             )
         ).encode("utf-8")
+
+    def _written_by(self, owner: Mapping[str, Any] | None) -> tuple[str, str]:
+        """From, and Reply-To with List-Id, of a mail in the name of ``owner``; of the sender without one.
+
+        Answers go to the owner and to the sender's mailbox, where nurture finds replies and STOP. An address at
+        another domain than the sender's gets none: what partners write stays at the clinic.
+        """
+        if owner is None:
+            return self._from, self._lists
+        address = owner.get("address", "")
+        key = f"{owner['name']} <{address}>"
+        if key not in self._owners:
+            domain = address.rpartition("@")[2].lower()
+            own = [address] if domain == self._domain.lower() else []
+            answers = dict.fromkeys((*own, self._reply_to))
+            reply_to = headers.reply_to(*answers) if list(answers) != [self._address] else ""
+            author = headers.header("From", headers.encode_mailbox(owner["name"], self._address, used=6))
+            self._owners[key] = author, reply_to + self._list_id
+        return self._owners[key]
 
 
 def _bound(compiled: Compiled, environment: MailEnvironment, shared: Mapping[str, Any]) -> tuple[CompiledText, str]:

@@ -15,6 +15,7 @@ NAMES = frozenset(
         "brand",
         "sender",
         "signer",
+        "owner",
         "news",
         "values",
         "body",

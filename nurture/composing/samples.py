@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import date
 from typing import Any
@@ -15,8 +15,11 @@ HOSTILE = "{{ 7*7 }} {% raw %} <script>alert(1)</script> \"'&\r\nBcc: x@example.
 _LONG = "x" * 300
 
 
-def sample_readers() -> dict[str, dict[str, Any]]:
-    """Template values by a name for messages: everything known, only an address, hostile."""
+def sample_readers(owners: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
+    """Template values by a name for messages: everything known, only an address, hostile.
+
+    And one for each of ``owners`` (keys under ``staff``), of an organization of theirs.
+    """
     full = {
         "title": "Dr.",
         "first_name": "Maria",
@@ -33,10 +36,12 @@ def sample_readers() -> dict[str, dict[str, Any]]:
     hostile: dict[str, Any] = dict.fromkeys(("first_name", "role", "phone", "language", "country"), HOSTILE)
     hostile |= {"last_name": _LONG, "address": "hostile@example.com", "tags": [HOSTILE], "categories": [HOSTILE]}
     hostile["organization"] = {"name": HOSTILE, "city": _LONG, "site": "javascript:alert(1)"}
+    partners = {f"a contact of {key}": {**full, "organization": {"name": "Example", "owner": key}} for key in owners}
     return {
         "a contact with everything": recipient_values(full),
         "a contact with only an address": recipient_values({"address": "only@example.com"}),
         "a contact with hostile values": recipient_values(hostile),
+        **{name: recipient_values(person) for name, person in partners.items()},
     }
 
 

@@ -30,7 +30,8 @@ def shared_values(
     """``clinic``, ``brand``, ``sender``, ``signer``, ``values``, ``campaign``, ``edition``, ``links``, ``staff``.
 
     JSON values only; what is empty is absent, so that ``default`` applies. ``brand.logo`` is not set here.
-    ``leave_page``, which no template sees, is there where mails have a page on which their readers leave.
+    No template sees ``leave_page``, which is there where mails have a page on which their readers leave, and
+    ``owners``, which is there for a campaign in the name of each organization's owner.
     """
     sender = settings.senders[campaign.sender or settings.default_sender]
     reply_to = sender.reply_to or sender.address
@@ -61,6 +62,8 @@ def shared_values(
         shared["leave_page"] = asdict(leave)
     if sender.signer and sender.signer in settings.staff:
         shared["signer"] = _person(settings.staff[sender.signer])
+    if campaign.from_owner:
+        shared["owners"] = {key: _owner(person) for key, person in settings.staff.items()}
     return shared
 
 
@@ -105,6 +108,13 @@ def _clinic(clinic: Clinic) -> dict[str, Any]:
 
 def _person(person: Person) -> dict[str, Any]:
     return _filled(name=person.name, role=person.role, phone=person.phone)
+
+
+def _owner(person: Person) -> dict[str, Any]:
+    """A person as the writer of a mail; ``photo`` is the path of an image."""
+    more = _filled(address=person.address, photo=person.photo)
+    lines = {"signature": person.signature.splitlines()} if person.signature else {}
+    return {**_person(person), **more, **lines}
 
 
 def _filled(**values: str | None) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nurture.delivery.dialing import DialError
+from nurture.delivery.dialing import DialError, LoginRefusedError
 from nurture.delivery.transaction import Ending
 from nurture.vocabulary import AttemptOutcome, AttemptPhase, Verdict
 
@@ -12,7 +12,7 @@ _LOGIN = (530, 534, 535, 538)  # RFC 4954 6
 def about_session(error: DialError, *, sender: str) -> str:
     """Why no session came about, and what to do; ``sender`` is the key under ``senders``."""
     account = f"senders.{sender}.smtp"
-    if error.reply is not None and error.reply.code in _LOGIN:
+    if error.reply is not None and error.reply.code in _LOGIN and not isinstance(error, LoginRefusedError):
         return (
             f"{error.words}. Check {account}.username and the secret that {account}.password refers to; many "
             "providers want an app password made for this program, not the password of the account"

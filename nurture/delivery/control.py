@@ -89,7 +89,7 @@ def resume(store: Store, campaign: str, *, now: datetime) -> Resumed:
     """
     with store.write() as connection:
         confirmed = asking.answer(connection, campaign, now=now)
-        woken = senders.wake(connection) if campaign == campaigns.ALL else 0
+        woken = senders.wake(connection, now=now) if campaign == campaigns.ALL else 0
         ended = campaigns.resume(connection, campaign)
         alerts.resolve_alert(connection, AlertKind.COMPLAINTS, campaign, now)
         return Resumed(confirmed or ended or woken > 0, campaigns.is_paused(connection, campaign))

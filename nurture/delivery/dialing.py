@@ -11,9 +11,11 @@ import aiosmtplib
 
 from nurture.address import clean_text
 from nurture.delivery.connection import SmtpConnection, Timeouts
+from nurture.delivery.oauth.access import Grant, access_tokens, may_pass
+from nurture.delivery.oauth.endpoint import TokenError
 from nurture.delivery.replies import Reply, parse_reply
 from nurture.delivery.routes import Route, is_loopback
-from nurture.errors import NurtureError
+from nurture.errors import NurtureError, SecretError
 from nurture.workspace.fields import TlsMode
 
 
@@ -30,14 +32,46 @@ class DialError(Exception):
         self.refused = refused
 
 
+class LoginRefusedError(DialError):
+    """The server does not take our access token; its words say what to do."""
+
+
 async def dial(route: Route, timeouts: Timeouts) -> SmtpConnection:
     """Connect, protect, greet and log in.
 
-    The password is read now and stands in no error. Raises `DialError`.
+    The password is read now and stands in no error. An access token that the server refuses is renewed,
+    once. Raises `DialError`.
     """
+    if route.grant is None or not route.username:
+        return await _open(route, timeouts)
+    token = await _access_token(route.grant)
+    try:
+        return await _open(route, timeouts, token=token)
+    except LoginRefusedError:
+        token = await _access_token(route.grant, refused=token)
+        return await _open(route, timeouts, token=token)
+
+
+async def _access_token(grant: Grant, *, refused: str | None = None) -> str:
+    try:
+        return await access_tokens(grant).get(refused=refused)
+    except SecretError as error:
+        raise DialError(str(error), refused=not may_pass(error)) from error
+    except TokenError as error:
+        if may_pass(error):
+            raise DialError(f"`{grant.sender}` cannot log in: {error.words}") from None
+        if error.code in ("invalid_client", "unauthorized_client"):
+            mend = f"check client_id and client_secret under senders.{grant.sender}.smtp.oauth"
+        else:
+            mend = f"run: nurture login {grant.sender}"
+        raise DialError(f"`{grant.sender}` may not send: {error.words}; {mend}", refused=True) from None
+
+
+async def _open(route: Route, timeouts: Timeouts, *, token: str | None = None) -> SmtpConnection:
+    """A session; ``token`` logs in in the place of the password."""
     try:
         context = None if route.tls is TlsMode.NONE else await asyncio.to_thread(route.tls_context)
-        password = route.read_password()
+        secret = token or route.read_password()
     except NurtureError as error:
         raise DialError(str(error), refused=True) from error
     smtp = aiosmtplib.SMTP(
@@ -53,7 +87,7 @@ async def dial(route: Route, timeouts: Timeouts) -> SmtpConnection:
         await _connect(smtp, route, timeouts)
         await _greet(smtp, route, timeouts)
         if route.username:
-            await _log_in(smtp, route, password, timeouts)
+            await _log_in(smtp, route, secret, timeouts)
     except BaseException:
         smtp.close()
         raise
@@ -94,22 +128,28 @@ async def _greet(smtp: aiosmtplib.SMTP, route: Route, timeouts: Timeouts) -> Non
         raise _dial_error(route, error) from error
 
 
-async def _log_in(smtp: aiosmtplib.SMTP, route: Route, password: str, timeouts: Timeouts) -> None:
+async def _log_in(smtp: aiosmtplib.SMTP, route: Route, secret: str, timeouts: Timeouts) -> None:
     if route.tls is TlsMode.NONE and not is_loopback(route.host):
         raise DialError("a password never goes over a connection without TLS (RFC 4954 4)", refused=True)
     username = route.username or ""
+    wanted = ("xoauth2",) if route.grant else ("plain", "login")
     offered = smtp.server_auth_methods
+    method = next((name for name in wanted if name in offered), None)
+    if method is None:
+        methods = ", ".join(offered).upper() or "none"
+        names = " or ".join(wanted).upper()
+        raise DialError(f"{route.server} offers no login by {names} (it offers: {methods})", refused=True)
+    log_in = {"xoauth2": smtp.auth_xoauth2, "plain": smtp.auth_plain, "login": smtp.auth_login}[method]
     try:
-        if "plain" in offered:
-            await smtp.auth_plain(username, password, timeout=timeouts.command)
-        elif "login" in offered:
-            await smtp.auth_login(username, password, timeout=timeouts.command)
-        else:
-            methods = ", ".join(offered).upper() or "none"
-            raise DialError(f"{route.server} offers no login by PLAIN or LOGIN (it offers: {methods})", refused=True)
+        await log_in(username, secret, timeout=timeouts.command)
     except aiosmtplib.SMTPResponseException as error:
-        said = _without_secrets(error.message, username, password)
-        raise _refusal(f"{route.server} refuses the login of {username}", error.code, said) from None
+        said = _without_secrets(error.message, username, secret)
+        refusal = _refusal(f"{route.server} refuses the login of {username}", error.code, said)
+        # 334 instead of a no: the server waits for more, and there is none
+        if route.grant is not None and (refusal.refused or error.code == 334):
+            words = f"{refusal.words}; if that goes on, run: nurture login {route.grant.sender}"
+            raise LoginRefusedError(words, reply=refusal.reply, refused=True) from None
+        raise refusal from None
     except (aiosmtplib.SMTPException, OSError) as error:
         raise _dial_error(route, error) from None
 
@@ -141,8 +181,9 @@ def _dial_error(route: Route, error: Exception) -> DialError:
 
 
 def _without_secrets(said: str, username: str, password: str) -> str:
-    """A server's words with every form of the password that AUTH used taken out."""
-    forms = [password.encode(), b"\0" + username.encode() + b"\0" + password.encode()]
+    """A server's words with every form of the password or token that AUTH used taken out."""
+    user, word = username.encode(), password.encode()
+    forms = [word, b"\0" + user + b"\0" + word, b"user=" + user + b"\x01auth=Bearer " + word + b"\x01\x01"]
     secrets = [password, *(base64.b64encode(form).decode() for form in forms)]
     for secret in filter(None, secrets):
         said = said.replace(secret, "***")

@@ -8,6 +8,7 @@ from pathlib import Path
 from nurture.delivery.journal import Journal, find_left
 from nurture.delivery.kept import KeptAnswer
 from nurture.delivery.ledger import Ledger
+from nurture.delivery.relay_ids import relay_id
 from nurture.delivery.settling import Settlement
 from nurture.delivery.transaction import Ending
 from nurture.errors import NurtureError
@@ -86,7 +87,8 @@ def settle_kept(connection: Connection, owner: str, answer: KeptAnswer) -> bool:
     if found is None:
         return False
     claimed, tried = found
-    end = AttemptEnd(answer.outcome, answer.phase, answer.code, answer.enhanced, answer.words)
+    taken_as = relay_id(answer.words) if answer.outcome is AttemptOutcome.SENT else None
+    end = AttemptEnd(answer.outcome, answer.phase, answer.code, answer.enhanced, answer.words, taken_as)
     if answer.outcome is AttemptOutcome.STOPPED:
         return attempts.settle(connection, claimed, tried, end, now=answer.at, next_attempt_at=answer.again_at)
     Settlement(claimed, tried, Ending(end, answer.verdict), answer.at, lambda at: answer.again_at or at).write(

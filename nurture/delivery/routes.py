@@ -7,22 +7,25 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
+from nurture.delivery.oauth.access import Grant
 from nurture.errors import SenderError
 from nurture.vocabulary import Mode
 from nurture.workspace.fields import TlsMode
+from nurture.workspace.presets import presets
 from nurture.workspace.secrets import SecretReference
 from nurture.workspace.settings import Pipelining, Sender
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A mail server and how to reach it. Holds no secret, only where the password is."""
+    """A mail server and how to reach it. Holds no secret, only where they are."""
 
     host: str
     port: int
     tls: TlsMode
     username: str | None = None
     password: SecretReference | None = None
+    grant: Grant | None = None  # in the place of a password
     ca_file: Path | None = None
     connections: int = 1
     pipelining: Pipelining = Pipelining.AUTO
@@ -78,23 +81,26 @@ def route_for(name: str, sender: Sender | None, *, mode: Mode, sandbox: tuple[st
         raise SenderError(f"nurture.yaml has no sender `{name}` any more; put it back under `senders`")
     smtp = sender.smtp
     if smtp is None:
+        # a preset gives the host, where it can
+        host = "" if sender.preset and not presets()[sender.preset].host_wanted else "host: smtp.provider.example, "
         raise SenderError(
             f"the sender `{name}` has no mail account; give it one, senders.{name}.smtp in nurture.yaml: "
-            "`smtp: {host: smtp.provider.example, username: you@clinic.example, password: env:SMTP_PASSWORD}`"
+            f"`smtp: {{{host}username: you@clinic.example, password: env:SMTP_PASSWORD}}`"
         )
     if smtp.tls is TlsMode.NONE and not is_loopback(smtp.host):
         raise SenderError(
             f"senders.{name}.smtp.tls is `none`, but {smtp.host} is another machine; "
             "use `starttls` (port 587) or `implicit` (port 465)"
         )
-    if smtp.username and smtp.password is None:
-        raise SenderError(f"senders.{name}.smtp has a username but no password; write `password: env:NAME`")
+    if smtp.username and smtp.password is None and smtp.oauth is None:
+        raise SenderError(f"senders.{name}.smtp has a username but no password; write `password: env:NAME` or `oauth`")
     return Route(
         host=smtp.host,
         port=smtp.port,
         tls=smtp.tls,
         username=smtp.username,
         password=smtp.password,
+        grant=Grant.of(name, smtp.oauth, root=root) if smtp.oauth else None,
         ca_file=root / smtp.ca_file if smtp.ca_file else None,
         connections=sender.connections,
         pipelining=smtp.pipelining,

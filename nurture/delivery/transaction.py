@@ -14,6 +14,7 @@ from datetime import datetime
 from nurture.delivery.connection import BrokenConnectionError, PathError, SmtpConnection, wire_body
 from nurture.delivery.dialing import DialError
 from nurture.delivery.messages import OutgoingMessage
+from nurture.delivery.relay_ids import relay_id
 from nurture.delivery.replies import Reply, Slows, deciding_rule, judge
 from nurture.delivery.traffic import LONG
 from nurture.store.attempts import Attempt, AttemptEnd, ClaimedDelivery
@@ -159,7 +160,8 @@ class Exchange:
 
     def _answered(self, phase: AttemptPhase, reply: Reply) -> Ending:
         verdict = judge(phase, reply.code, reply.enhanced, reply.text)
-        end = AttemptEnd(OUTCOME_OF[verdict], phase, reply.code, reply.enhanced, reply.text or None)
+        taken_as = relay_id(reply.text) if verdict is Verdict.SENT else None
+        end = AttemptEnd(OUTCOME_OF[verdict], phase, reply.code, reply.enhanced, reply.text or None, taken_as)
         rule = None if verdict is Verdict.SENT else deciding_rule(phase, reply)
         return Ending(end, verdict, rule.slows if rule else None, renews=rule is not None and rule.renews)
 

@@ -181,11 +181,11 @@ def _mailboxes(settings: Settings, ask: Ask) -> Iterator[Check]:
 
 def _private_files(house: House) -> tuple[PrivateFile, ...]:
     settings = house.workspace.settings
-    references = [sender.smtp.password for sender in settings.senders.values() if sender.smtp]
+    references = [secret for sender in settings.senders.values() if sender.smtp for secret in sender.smtp.secrets]
     references += [dkim.key for sender in settings.senders.values() for dkim in sender.dkim]
     if settings.database.startswith("file:"):
         references.append(SecretReference.parse(settings.database))
-    paths = {house.root / reference.name: None for reference in references if reference and reference.kind == "file"}
+    paths = {house.root / reference.name: None for reference in references if reference.kind == "file"}
     if house.store.path is not None:
         paths |= {house.store.path.with_name(house.store.path.name + ending): None for ending in ("", "-wal", "-shm")}
     return tuple(PrivateFile(path, _mode(path)) for path in paths)

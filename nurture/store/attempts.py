@@ -87,6 +87,12 @@ class AttemptEnd:
     code: int | None = None  # RFC 5321 4.2
     enhanced: str | None = None  # RFC 3463, "5.1.1"
     answer: str | None = None  # one line
+    relay_id: str | None = None  # of a yes: the server's own id for the mail
+
+    @property
+    def without_words(self) -> AttemptEnd:
+        """The same with nothing that could lead to a person."""
+        return replace(self, answer=None, relay_id=None)
 
 
 # The statements of each mail are built once: building one costs more than running it.
@@ -119,6 +125,7 @@ def end_try(connection: sa.Connection, attempt_id: int, result: AttemptEnd, now:
             "code": result.code,
             "enhanced": result.enhanced,
             "answer": result.answer[:ANSWER_LIMIT] if result.answer else None,
+            "relay_id": result.relay_id,
             "ended_at": now,
         },
     )
@@ -245,7 +252,7 @@ def settle(
     or another claim has the row.
     """
     if connection.execute(_WHOSE, {"settled_id": claimed.id}).scalar_one_or_none() is None:
-        end = replace(end, answer=None)
+        end = end.without_words
     if not end_try(connection, attempt.id, end, now):
         return False
     new = STATE_AFTER[end.outcome]

@@ -70,7 +70,9 @@ def _empty_history(connection: Connection, contact_id: int, now: datetime) -> No
     inbound.forget_contact(connection, contact_id, deliveries)
     replies.forget_contact(connection, contact_id, deliveries, now=now)
     # servers like to repeat the address in their answers
-    connection.execute(sa.update(attempt).where(attempt.c.delivery_id.in_(deliveries)).values(answer=None))
+    connection.execute(
+        sa.update(attempt).where(attempt.c.delivery_id.in_(deliveries)).values(answer=None, relay_id=None)
+    )
     connection.execute(
         sa.update(event)
         .where(sa.or_(event.c.contact_id == contact_id, event.c.delivery_id.in_(deliveries)))

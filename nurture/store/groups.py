@@ -267,7 +267,10 @@ def settle_sent(
     if not ours:
         return set()
     # who was erased meanwhile: servers like to repeat the address
-    answers = {claimed.id: None if sent[claimed.id].contact_id is None else end.answer for claimed, _, end in ours}
+    ours = [
+        (claimed, tried, end.without_words if sent[claimed.id].contact_id is None else end)
+        for claimed, tried, end in ours
+    ]
     connection.execute(
         _END,
         [
@@ -277,10 +280,11 @@ def settle_sent(
                 "phase": end.phase,
                 "code": end.code,
                 "enhanced": end.enhanced,
-                "answer": (answers[claimed.id] or "")[:ANSWER_LIMIT] or None,
+                "answer": (end.answer or "")[:ANSWER_LIMIT] or None,
+                "relay_id": end.relay_id,
                 "ended_at": now,
             }
-            for claimed, tried, end in ours
+            for _, tried, end in ours
         ],
     )
     events.record_each(
@@ -294,7 +298,7 @@ def settle_sent(
                     "attempt": tried.number,
                     "code": end.code,
                     "enhanced": end.enhanced,
-                    "answer": answers[claimed.id],
+                    "answer": end.answer,
                 },
             )
             for claimed, tried, end in ours

@@ -8,8 +8,16 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from nurture.store.inserting import insert
-from nurture.store.schema import sender_state
-from nurture.vocabulary import Mode
+from nurture.store.schema import attempt, delivery, sender_state
+from nurture.vocabulary import AttemptOutcome, DeliveryState, Mode
+
+_LATER = attempt.alias()
+# of a delivery: its last try ended with a stop of the sender
+_MET_A_STOP = sa.select(attempt.c.id).where(
+    attempt.c.delivery_id == delivery.c.id,
+    attempt.c.outcome == AttemptOutcome.STOPPED,
+    ~sa.exists().where(_LATER.c.delivery_id == attempt.c.delivery_id, _LATER.c.number > attempt.c.number),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +76,27 @@ def stopped(connection: sa.Connection, mode: Mode, now: datetime) -> tuple[Stopp
     return tuple(StoppedSender(row.sender, row.stopped_until, row.stops, row.reason or "") for row in rows)
 
 
-def wake(connection: sa.Connection) -> int:
-    """Let every stopped sender dial at once, after somebody mended the cause; how many."""
-    woken = connection.execute(
-        sa.update(sender_state).where(sender_state.c.stopped_until.is_not(None)).values(stopped_until=None)
-    )
-    return woken.rowcount
+def wake(connection: sa.Connection, sender: str | None = None, *, now: datetime) -> int:
+    """Let a stopped sender (or all) dial at once, after somebody mended the cause; how many.
+
+    The mails that met the stop waited for its end; they are due ``now``.
+    """
+    waiting = sa.update(sender_state).where(sender_state.c.stopped_until.is_not(None))
+    met = _MET_A_STOP
+    if sender is not None:
+        waiting = waiting.where(sender_state.c.sender == sender)
+        met = met.where(attempt.c.sender == sender)
+    woken = connection.execute(waiting.values(stopped_until=None)).rowcount
+    if woken:
+        connection.execute(
+            sa.update(delivery)
+            .where(
+                delivery.c.mode.in_(list(Mode)),  # for the index
+                delivery.c.state == DeliveryState.QUEUED,
+                delivery.c.next_attempt_at > now,
+                delivery.c.not_before <= now,
+                met.exists(),
+            )
+            .values(next_attempt_at=now)
+        )
+    return woken

@@ -63,6 +63,11 @@ class Campaign(Model):
     content: Content = Field(default_factory=Content, description="News to carry.")
     intent: Intent = Field(description="`give` is useful without return, `ask` wants something.")
     sender: Slug | None = Field(None, description="A key under `senders`; the first one by default.")
+    from_owner: bool = Field(
+        False,
+        description="In the name of the person under `staff` who owns the reader's organization; of the sender where "
+        "there is none.",
+    )
     purpose: Purpose | None = Field(None, description="Required where past patients can match.")
     paid_by_third_party: bool = Field(
         False, description="Somebody else pays for it; needs an authorization from each patient."

@@ -104,6 +104,8 @@ def _known(document: Document, key: str, name: str, what: str, known: tuple[str,
 def _settings_names(campaign: Campaign, document: Document, settings: Settings) -> Iterator[Problem]:
     if campaign.sender is not None:
         yield from _known(document, "sender", campaign.sender, "sender", tuple(settings.senders))
+    if campaign.from_owner and not settings.staff:
+        yield document.problem(("from_owner",), "nobody is there to write: add people under `staff` in nurture.yaml")
     late = settings.late if campaign.late is None else campaign.late
     if campaign.spread is not None and not timedelta(0) < campaign.spread < late:
         words = duration_in_words(late)

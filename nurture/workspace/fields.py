@@ -38,6 +38,10 @@ def _one_line(text: str) -> str:
     return clean_text(text)
 
 
+def _lines(text: str) -> str:
+    return "\n".join(_one_line(line) for line in text.splitlines()).strip()
+
+
 def _zone(text: str) -> str:
     try:
         ZoneInfo(text)
@@ -81,6 +85,7 @@ _COLOUR = r"^#[0-9a-fA-F]{6}$"
 _COUNTRY = r"^[A-Z]{2}$"
 _LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?")
 Line = Annotated[str, Field(min_length=1, max_length=300), AfterValidator(_one_line)]
+Lines = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(_lines)]
 Zone = Annotated[str, AfterValidator(_zone), _kind("time zone", examples=["America/New_York"])]
 MailAddress = Annotated[str, AfterValidator(_address), _kind("mail address", examples=["hello@clinic.example"])]
 Domain = Annotated[str, AfterValidator(_domain), _kind("domain", examples=["clinic.example"])]

@@ -30,10 +30,10 @@ def check_privacy(root: Path, settings: Settings) -> list[Problem]:
 
 def _secret_files(settings: Settings) -> set[str]:
     """Paths as written in ``nurture.yaml``; relative ones start at the workspace."""
-    references = [sender.smtp.password for sender in settings.senders.values() if sender.smtp]
+    references = [secret for sender in settings.senders.values() if sender.smtp for secret in sender.smtp.secrets]
     if settings.database.startswith("file:"):
         references.append(SecretReference.parse(settings.database))
-    return {reference.name for reference in references if reference is not None and reference.kind == "file"}
+    return {reference.name for reference in references if reference.kind == "file"}
 
 
 def _tracked_problems(root: Path, settings: Settings) -> Iterator[Problem]:

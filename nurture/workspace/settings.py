@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from nurture.vocabulary import Category, ConsentKind
 from nurture.workspace.feedback import Bounces, Complaints
@@ -22,6 +22,7 @@ from nurture.workspace.fields import (
     Duration,
     Hours,
     Line,
+    Lines,
     MailAddress,
     Model,
     Secret,
@@ -32,8 +33,11 @@ from nurture.workspace.fields import (
 )
 from nurture.workspace.hours import parse_opening_hours
 from nurture.workspace.mailbox import OptionalMailbox
+from nurture.workspace.oauth import OAuth, given_by_preset
+from nurture.workspace.presets import PresetName, filled
 from nurture.workspace.public_url import PublicUrl
 from nurture.workspace.replies import Privacy, Replies
+from nurture.workspace.secrets import SecretReference
 
 
 def _as_list(value: object) -> object:
@@ -95,6 +99,8 @@ class Person(Model):
     role: Line | None = Field(None, description="What the person does.")
     address: MailAddress | None = Field(None, description="Mail address for notices.")
     phone: Line | None = Field(None, description="Direct line.")
+    signature: Lines | None = Field(None, description="What stands under the name in mails with `from_owner`; lines.")
+    photo: str | None = Field(None, description="Image file in the workspace, for mails with `from_owner`.")
 
 
 class Pipelining(StrEnum):
@@ -113,21 +119,30 @@ class OnUncertain(StrEnum):
 
 
 class Smtp(Model):
-    """The mail server that takes the clinic's mail."""
+    """The mail server that takes the clinic's mail. A preset gives host, port and TLS."""
 
-    host: Line = Field(description="Host name; the certificate must match it.")
+    model_config = ConfigDict(json_schema_extra=given_by_preset("host"))
+
+    host: Line = Field(description="Host name; the certificate must match it. Needed unless the preset gives it.")
     port: int = Field(587, ge=1, le=65535, description="587 with STARTTLS, 465 with implicit TLS.")
     tls: TlsMode = Field(
         TlsMode.STARTTLS, description="`starttls` and `implicit` are verified; `none` only on this machine."
     )
     username: Line | None = Field(None, description="Account name, where the server wants one.")
     password: Secret | None = Field(None, description="`env:NAME` or `file:PATH`; never the password itself.")
+    oauth: OAuth | None = Field(None, description="Instead of a password: `nurture login SENDER` obtains a permission.")
     ca_file: str | None = Field(
         None, description="PEM file of the authority that signed the server's certificate, if it is your own."
     )
     pipelining: Pipelining = Field(
         Pipelining.AUTO, description="`off` for a server that says it can take commands ahead, and cannot."
     )
+
+    @property
+    def secrets(self) -> tuple[SecretReference, ...]:
+        """Where the account's secrets are."""
+        client = (self.oauth.client_id, self.oauth.client_secret) if self.oauth else ()
+        return tuple(filter(None, (self.password, *client)))
 
 
 class Dkim(Model):
@@ -181,6 +196,11 @@ class Sender(Model):
     reply_to: MailAddress | None = Field(
         None, description="Where answers go, if not to the From address; somebody must read it."
     )
+    preset: PresetName | None = Field(
+        None,
+        description="Whose mail account it is: gives `smtp`, `limits` and `connections` the values that stand in "
+        "[senders](senders.md#presets). What is written here wins.",
+    )
     smtp: Smtp | None = Field(None, description="The account; not needed in the sandbox.")
     connections: int = Field(
         2,
@@ -202,6 +222,11 @@ class Sender(Model):
         "`nurture dkim new` makes them.",
         json_schema_extra=_one_or_list,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, written: object) -> object:
+        return filled(written)
 
 
 class Limits(Model):

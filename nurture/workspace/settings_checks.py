@@ -11,20 +11,24 @@ from nurture.workspace.document import Document
 from nurture.workspace.fields import TlsMode
 from nurture.workspace.hours import EVENING, MORNING, OpeningHours
 from nurture.workspace.paths import confined_path
+from nurture.workspace.presets import presets
 from nurture.workspace.providers import KNOWN
 from nurture.workspace.public_url import LOOPBACK
-from nurture.workspace.settings import Feed, Sender, Settings
+from nurture.workspace.settings import Feed, Sender, Settings, Smtp
 from nurture.workspace.suggestions import did_you_mean
 
-LOGO_ENDINGS = (".png", ".jpg", ".jpeg", ".gif")
+IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif")
 # What countries register names under, as in `clinic.co.uk`.
 _REGISTRIES = frozenset({"ac", "co", "com", "edu", "go", "gob", "gov", "ltd", "me", "ne", "net", "nhs", "or", "org"})
 
 
 def check_settings(root: Path, settings: Settings, document: Document) -> Iterator[Problem]:
     """Every problem of the settings that a single value does not show."""
-    if settings.brand.logo is not None:
-        yield from _logo(root, settings.brand.logo, document)
+    images: dict[tuple[str, ...], str | None] = {("brand", "logo"): settings.brand.logo}
+    images |= {("staff", name, "photo"): person.photo for name, person in settings.staff.items()}
+    for place, image in images.items():
+        if image is not None:
+            yield from _image(root, place, image, document)
     for name, sender in settings.senders.items():
         yield from _sender(name, sender, settings, document)
     for name, feed in settings.feeds.items():
@@ -47,14 +51,15 @@ def check_window(hours: OpeningHours, document: Document) -> Iterator[Problem]:
         yield document.problem(place, "nothing is sent from 21:00 to 07:00; keep the window between them")
 
 
-def _logo(root: Path, name: str, document: Document) -> Iterator[Problem]:
+def _image(root: Path, place: tuple[str, ...], name: str, document: Document) -> Iterator[Problem]:
     try:
         confined_path(root, name)
     except ValueError as error:
-        yield document.problem(("brand", "logo"), str(error))
+        yield document.problem(place, str(error))
         return
-    if not name.lower().endswith(LOGO_ENDINGS):
-        yield document.problem(("brand", "logo"), "a logo must be PNG, JPEG or GIF; many mail programs show no other")
+    if not name.lower().endswith(IMAGE_ENDINGS):
+        what = place[-1]
+        yield document.problem(place, f"a {what} must be PNG, JPEG or GIF; many mail programs show no other")
 
 
 def _sender(name: str, sender: Sender, settings: Settings, document: Document) -> Iterator[Problem]:
@@ -68,8 +73,19 @@ def _sender(name: str, sender: Sender, settings: Settings, document: Document) -
         return
     if smtp.tls is TlsMode.NONE and smtp.host.lower() not in LOOPBACK:
         yield document.problem((*place, "smtp", "tls"), "`none` is only for a server on this machine; use `starttls`")
-    if (smtp.username is None) != (smtp.password is None):
-        yield document.problem((*place, "smtp"), "`username` and `password` belong together", at_key=True)
+    yield from _login((*place, "smtp"), sender, smtp, document)
+
+
+def _login(place: tuple[str, ...], sender: Sender, smtp: Smtp, document: Document) -> Iterator[Problem]:
+    if smtp.password is not None and smtp.oauth is not None:
+        yield document.problem((*place, "oauth"), "write `password` or `oauth`, not both", at_key=True)
+    elif smtp.username is None and smtp.oauth is not None:
+        yield document.problem(place, "`oauth` needs a `username`: the account that sends", at_key=True)
+    elif sender.preset is not None and smtp.username and smtp.password is None and smtp.oauth is None:
+        wanted = presets()[sender.preset].login
+        yield document.problem(place, f"write `password` or `oauth`: {wanted}; see docs/senders.md", at_key=True)
+    elif (smtp.username is None) != (smtp.password is None) and smtp.oauth is None:
+        yield document.problem(place, "`username` and `password` belong together", at_key=True)
 
 
 def _told(settings: Settings, document: Document) -> Iterator[Problem]:

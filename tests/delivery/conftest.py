@@ -7,13 +7,17 @@ import pytest
 
 from nurture.clock import DrivenClock
 from nurture.delivery.connection import Timeouts
+from nurture.delivery.oauth.access import AccessTokens, Grant
+from nurture.delivery.oauth.keeping import keep, locked
 from nurture.delivery.worker import DeliverySummary, Worker
 from nurture.store import Store, meta
 from nurture.vocabulary import Mode
+from nurture.workspace.oauth import OAuth
 from tests.delivery.clinic import edition_content, make_clinic
 from tests.delivery.outbox import NOW, MakeOutbox, Outbox, fill_outbox
 from tests.servers.certificates import Certificate, make_certificate
 from tests.servers.scripted_smtp import ScriptedSmtp
+from tests.servers.token_server import CLIENT_ID, CLIENT_SECRET, TokenServer
 
 QUICK = Timeouts(greeting=5, command=5, data=5, body=5, quit=1)
 
@@ -94,3 +98,20 @@ Deliver = Callable[[], Awaitable[DeliverySummary]]
 def office(sqlite_store: Store, tmp_path: Path, content: dict) -> Office:
     """An office on SQLite."""
     return Office(sqlite_store, tmp_path / "clinic", content)
+
+
+@pytest.fixture
+def tokens(monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenServer]:
+    """A token server, with the client's secrets in the environment."""
+    monkeypatch.setenv("TEST_CLIENT_ID", CLIENT_ID)
+    monkeypatch.setenv("TEST_CLIENT_SECRET", CLIENT_SECRET)
+    with TokenServer() as server:
+        yield server
+
+
+def logged_in(root: Path, tokens: TokenServer, sender: str = "clinic") -> AccessTokens:
+    """As after `nurture login`: the refresh token lies there."""
+    root.mkdir(exist_ok=True)
+    with locked(root, sender):
+        keep(root, sender, tokens.refresh)
+    return AccessTokens(Grant.of(sender, OAuth.model_validate(tokens.oauth), root=root))

@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 import sqlalchemy as sa
 
-from nurture.store import Store, attempts, deliveries, editions, groups
+from nurture.store import Store, attempts, deliveries, editions, groups, senders
 from nurture.store.attempts import Attempt, AttemptEnd, ClaimedDelivery
 from nurture.store.deliveries import Position
 from nurture.store.gate import Refusal
@@ -160,6 +160,36 @@ def test_a_temporary_refusal_goes_back_to_the_queue_and_counts(make_outbox: Make
     assert (outbox.states, outbox.column("attempts")) == (["queued"], [1])
     assert outbox.column("next_attempt_at") == [later]
     assert outbox.events(claimed.id) == ["retried"]
+
+
+def test_a_woken_sender_has_its_own_mails_back_and_no_others(make_outbox: MakeOutbox) -> None:
+    """One mail met a stop, one was refused by its reader's server, one met a stop and then that."""
+    outbox = make_outbox(recipients=3)
+    store, later = outbox.store, NOW + timedelta(hours=6)
+
+    def put_back(number: int, outcome: AttemptOutcome) -> None:
+        outbox.set(outbox.delivery_ids[number], next_attempt_at=NOW)
+        (claimed,) = claim(store, limit=1)
+        tried = begin(store, claimed)
+        assert isinstance(tried, Attempt)
+        with store.write() as connection:
+            end = AttemptEnd(outcome, AttemptPhase.CONNECT)
+            assert attempts.settle(connection, claimed, tried, end, now=NOW, next_attempt_at=later)
+
+    for delivery_id in outbox.delivery_ids:
+        outbox.set(delivery_id, next_attempt_at=later)
+    put_back(0, AttemptOutcome.STOPPED)
+    put_back(1, AttemptOutcome.RETRY)
+    put_back(2, AttemptOutcome.STOPPED)
+    put_back(2, AttemptOutcome.RETRY)
+    with store.write() as connection:
+        senders.stop(connection, Mode.LIVE, "clinic", until=later, stops=7, reason="535")
+        senders.stop(connection, Mode.LIVE, "other", until=later, stops=7, reason="535")
+        assert senders.wake(connection, "other", now=NOW) == 1
+    assert outbox.column("next_attempt_at") == [later, later, later]
+    with store.write() as connection:
+        assert senders.wake(connection, "clinic", now=NOW) == 1
+    assert outbox.column("next_attempt_at") == [NOW, later, later]
 
 
 def suppress(outbox: Outbox, scope: str, key: str) -> None:

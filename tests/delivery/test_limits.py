@@ -99,6 +99,20 @@ async def test_a_dry_bucket_opens_no_connection_until_it_has_a_token(office: Off
     await worker.close()
 
 
+async def test_a_restart_gives_no_second_minute(office: Office, server: ScriptedSmtp) -> None:
+    """Each delivery below is by another worker, as after a restart; the minute goes on where it was."""
+    office.use(server)
+    office.limits = "{per_minute: 30, per_day: 5}"
+    long_lived(office, 12)
+    sent = []
+    for seconds in (0, 0, 0, 1, 1, 1, 1):
+        office.clock.advance(timedelta(seconds=seconds))
+        sent.append((await office.deliver()).sent)
+    assert sent == [3, 0, 0, 0, 0, 1, 0], "28 a minute, after three at once"
+    office.clock.advance(timedelta(minutes=5))
+    assert [(await office.deliver()).sent for _ in range(3)] == [1, 0, 0], "nor a second day"
+
+
 async def test_a_patient_line_keeps_its_connection_between_tokens(office: Office, server: ScriptedSmtp) -> None:
     office.use(server)
     office.limits = "{per_minute: 300}"  # 30 at once, then one each 0.22 seconds

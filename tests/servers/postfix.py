@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from tests.servers.certificates import Certificate
 
@@ -47,6 +47,15 @@ smtpd_tls_cert_file = {certificate}
 smtpd_tls_key_file = {key}
 maillog_file = {folder}/data/mail.log
 maillog_file_prefixes = {folder}
+"""
+SASL = """\
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {sasl}
+smtpd_sasl_security_options = noanonymous
+smtpd_tls_auth_only = yes
+smtpd_relay_restrictions =
+smtpd_recipient_restrictions = permit_sasl_authenticated, reject
 """
 MASTER = """\
 127.0.0.1:{port} inet n - n - 20 smtpd
@@ -92,6 +101,7 @@ class Postfix:
         *,
         refuses: bool = True,
         mail: Path | None = None,
+        sasl: Path | None = None,
     ) -> None:
         self.folder = folder
         self.port = _free_port()
@@ -112,19 +122,19 @@ class Postfix:
             certificate=certificate.certificate,
             key=certificate.key,
         )
-        (folder / "etc/main.cf").write_text(main)
+        (folder / "etc/main.cf").write_text(main + (SASL.format(sasl=sasl) if sasl else ""))
         (folder / "etc/master.cf").write_text(MASTER.format(port=self.port))
         (folder / "etc/mailboxes").write_text("".join(f"{address} {address}/\n" for address in addresses))
 
     def __enter__(self) -> Self:
         self._postfix("start")
-        _wait_until(lambda: _answers(self.port), "Postfix does not answer")
+        wait_until(lambda: _answers(self.port), "Postfix does not answer")
         return self
 
     def __exit__(self, *_: object) -> None:
         pid = int((self.folder / "queue/pid/master.pid").read_text())
         self._postfix("stop")
-        _wait_until(lambda: not Path(f"/proc/{pid}").exists(), "Postfix does not stop")
+        wait_until(lambda: not Path(f"/proc/{pid}").exists(), "Postfix does not stop")
 
     def mails(self, address: str) -> list[bytes]:
         """What lies in the Maildir of one address."""
@@ -132,7 +142,7 @@ class Postfix:
 
     def wait_for(self, count: int) -> None:
         """Until so many mails lie in all Maildirs together."""
-        _wait_until(lambda: len(list(self.maildirs.glob("*/new/*"))) >= count, f"Postfix did not deliver {count} mails")
+        wait_until(lambda: len(list(self.maildirs.glob("*/new/*"))) >= count, f"Postfix did not deliver {count} mails")
 
     def _postfix(self, command: str) -> None:
         done = subprocess.run(
@@ -142,11 +152,9 @@ class Postfix:
 
 
 @contextmanager
-def running_postfix(
-    folder: Path, addresses: list[str], certificate: Certificate, *, refuses: bool = True, mail: Path | None = None
-) -> Iterator[Postfix]:
-    """A Postfix in ``folder`` that other users may look into (it must be able to read it)."""
-    with Postfix(folder, addresses, certificate, refuses=refuses, mail=mail) as postfix:
+def running_postfix(folder: Path, addresses: list[str], certificate: Certificate, **more: Any) -> Iterator[Postfix]:
+    """A Postfix in ``folder`` that other users may look into (it must be able to read it); ``more`` as `Postfix`."""
+    with Postfix(folder, addresses, certificate, **more) as postfix:
         yield postfix
 
 
@@ -164,7 +172,8 @@ def _answers(port: int) -> bool:
         return False
 
 
-def _wait_until(true: object, words: str, *, seconds: float = 60) -> None:
+def wait_until(true: object, words: str, *, seconds: float = 60) -> None:
+    """Until ``true`` says so, else an `AssertionError` with ``words``."""
     assert callable(true)
     end = time.monotonic() + seconds
     while not true():

@@ -13,7 +13,7 @@ import struct
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -86,12 +86,14 @@ class ScriptedSmtp:
         implicit_tls: bool = False,
         login: tuple[str, str] | None = None,
         methods: str = "PLAIN LOGIN",
+        tokens: Container[str] | None = None,
         extensions: tuple[str, ...] = ("PIPELINING", "SIZE 10485760", "ENHANCEDSTATUSCODES"),
     ) -> None:
         self.mails: list[Mail] = []
         self.commands: list[str] = []
         self.sessions = 0
         self._login = login
+        self._tokens = tokens  # access tokens that XOAUTH2 takes
         self._methods = methods
         self._extensions = extensions
         self._implicit = implicit_tls
@@ -210,13 +212,16 @@ class ScriptedSmtp:
         words = ["scripted.example", *self._extensions]
         if self._context is not None and not session.secure:
             words.append("STARTTLS")
-        if self._login:
-            words.append(f"AUTH {self._methods}")
+        if self._login or self._tokens is not None:
+            words.append(f"AUTH {'XOAUTH2' if self._tokens is not None else self._methods}")
         return "\n".join(f"250{'-' if number < len(words) - 1 else ' '}{word}" for number, word in enumerate(words))
 
     def _authenticate(self, session: _Session, line: str) -> None:
         user, password = self._login or ("", "")
         words = line.split(" ")
+        if words[1].upper() == "XOAUTH2":
+            self._check_token(session, line, words[2])
+            return
         if words[1].upper() == "PLAIN":
             given = base64.b64decode(words[2]).decode().split("\0")[1:]
         else:
@@ -225,6 +230,19 @@ class ScriptedSmtp:
             given = [first, base64.b64decode(self._line(session)).decode()]
         good = given == [user, password]
         self._answer(session, "AUTH", line, "235 2.7.0 welcome" if good else "535 5.7.8 bad username or password")
+
+    def _check_token(self, session: _Session, line: str, response: str) -> None:
+        user, bearer, *_ = base64.b64decode(response).decode().split("\1")
+        assert user.startswith("user=")
+        if bearer.removeprefix("auth=Bearer ") in (self._tokens or ()):
+            self._answer(session, "AUTH", line, "235 2.7.0 Accepted")
+            return
+        challenge = base64.b64encode(b'{"status":"400","schemes":"Bearer","scope":"mail"}').decode()
+        self._send(session, f"334 {challenge}\r\n".encode(), drip=False)
+        last = self._line(session)
+        with self._lock:
+            self.commands.append(f"AUTH ends with {last!r}")
+        self._answer(session, "AUTH", line, "535 5.7.8 Username and Password not accepted")
 
     def _body(self, session: _Session) -> None:
         lines = []

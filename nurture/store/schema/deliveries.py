@@ -77,10 +77,12 @@ attempt = sa.Table(
     sa.Column("code", sa.Integer, nullable=True),  # RFC 5321 reply code
     text_column("enhanced", nullable=True),  # RFC 3463, "5.1.1"
     text_column("answer", nullable=True),  # the server's words, one line, bounded
+    text_column("relay_id", nullable=True),  # of a yes: the server's own id for the mail
     instant_column("started_at", nullable=False),
     instant_column("ended_at"),
     sa.UniqueConstraint("delivery_id", "number"),
     sa.Index(None, "started_at"),
+    _index_where("ix_attempt_relay", "relay_id"),  # bounces of some companies name the mail by it only
 )
 
 event = sa.Table(

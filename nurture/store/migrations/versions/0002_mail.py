@@ -207,6 +207,7 @@ def upgrade() -> None:
         sa.Column("code", sa.Integer(), nullable=True),
         sa.Column("enhanced", sa.Text(), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("relay_id", sa.Text(), nullable=True),
         sa.Column("started_at", instant, nullable=False),
         sa.Column("ended_at", instant, nullable=True),
         sa.ForeignKeyConstraint(
@@ -216,6 +217,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("delivery_id", "number", name=op.f("uq_attempt_delivery_id_number")),
     )
     op.create_index(op.f("ix_attempt_started_at"), "attempt", ["started_at"], unique=False)
+    op.create_index(
+        "ix_attempt_relay",
+        "attempt",
+        ["relay_id"],
+        unique=False,
+        sqlite_where=sa.text("relay_id IS NOT NULL"),
+        postgresql_where=sa.text("relay_id IS NOT NULL"),
+    )
     op.create_table(
         "event",
         sa.Column("id", identifier, autoincrement=True, nullable=False),
