@@ -102,6 +102,10 @@ class EditionReason(StrEnum):
     BY_HAND = "by_hand"  # nurture cancel
 
 
+# `edition.held_because` of one that nobody let go yet; other holds have words of their own.
+WAITS_FOR_APPROVAL = "waits for approval"
+
+
 class DeliveryState(StrEnum):
     """The one state of a delivery. Transitions: ``TRANSITIONS``."""
 
@@ -342,6 +346,7 @@ class AlertKind(StrEnum):
     UNCERTAIN_DELIVERIES = "uncertain_deliveries"  # somebody must decide
     EDITION_HELD = "edition_held"  # nothing of it leaves before somebody looked: `nurture approve`
     EDITION_MISSED = "edition_missed"  # an edition's time went by
+    NOTICE_UNSENT = "notice_unsent"  # the owner could not be shown an edition before it leaves
     CONFIRM_EDITION = "confirm_edition"  # an edited or renamed campaign needs a yes
     BOUNCES_DOUBTED = "bounces_doubted"  # many addresses bounced at once; nobody was suppressed
     MAIL_REFUSED = "mail_refused"  # bounces that blame us, not the reader
