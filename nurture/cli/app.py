@@ -24,6 +24,7 @@ from nurture.cli import (
     leave_test,
     log,
     news,
+    notice,
     opt_outs,
     review,
     sandbox,
@@ -90,6 +91,7 @@ workspace.register(app)
 demo.register(app)
 sending.register(app)
 control.register(app)
+notice.register(app)
 going_live.register(app)
 review.register(app)
 doctor.register(app)

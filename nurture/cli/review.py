@@ -66,7 +66,11 @@ def _print_status(found: Status, zone: ZoneInfo) -> None:
         table(
             ["under way", "state", "due"],
             [
-                (str(row.public_id), "held" if row.held_at else row.state, row.due_at.astimezone(zone))
+                (
+                    str(row.public_id),
+                    f"held: {row.held_because}" if row.held_at else row.state,
+                    row.due_at.astimezone(zone),
+                )
                 for row in found.under_way
             ],
         )

@@ -98,9 +98,7 @@ class Words:
         notice = self.notices.get(name)
         if notice is not None and notice.approved_by is not None:
             return f"approved by {notice.approved_by}"
-        if self.needs_approval(name.campaign):
-            return WAITS_FOR_APPROVAL
-        return ""
+        return "needs approval" if self.needs_approval(name.campaign) else ""
 
     def needs_approval(self, campaign: str) -> bool:
         """Whether the campaign's next edition waits for somebody's word."""

@@ -8,29 +8,28 @@ lock, and the next planner goes on where the last one stopped.
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 from nurture.errors import ComposeError, FilesError, InputError
 from nurture.news.catalogue import all_news
 from nurture.news.item import NewsItem
 from nurture.planning import approving
 from nurture.planning.approving import first_mails
+from nurture.planning.coming import Snapshot, content_now
 from nurture.planning.due import Decision, Due
 from nurture.planning.occurrences import NOMINAL_FORMAT, Occurrence
 from nurture.planning.outlook import Outlook, loaded_campaigns, look
-from nurture.planning.selection import Selection, items_for, openings_of
+from nurture.planning.selection import Selection, openings_of
 from nurture.store import Store, alerts, campaigns, deliveries, editions, meta, notices, plan_pages, plans
 from nurture.store.alerts import Alert
 from nurture.store.editions import EditionId, EditionRow
 from nurture.store.plans import NewEdition
 from nurture.vocabulary import AlertKind, CampaignKind, EditionReason, EditionState, Mode
 from nurture.workspace.workspace import Workspace
-
-Snapshot: TypeAlias = Callable[[str, Sequence[NewsItem], Occurrence], Mapping[str, Any]]
 
 # A half-planned edition whose file has changed is left to a living planner for so long.
 STALE = timedelta(minutes=30)
@@ -202,9 +201,9 @@ class _Planner:
         self, mode: Mode, name: str, key: str, occurrence: Occurrence, expires_at: datetime
     ) -> tuple[NewEdition, Mapping[str, Any]]:
         campaign = self.workspace.campaigns[name]
-        items = items_for(campaign, self._all_news(), at=max(occurrence.at, self.now), zone=self.zone)
-        # without any item nobody gets it, so there is nothing to compose
-        content = self.snapshot(name, items, occurrence) if items or campaign.content.news is None else {}
+        items, content = content_now(
+            self.workspace, name, self._all_news(), occurrence, now=self.now, snapshot=self.snapshot
+        )
         new = self._new_edition(mode, name, key, due_at=occurrence.at, expires_at=expires_at)
         if campaign.content.news is not None:
             new = replace(new, news_ids=[item.id for item in items])

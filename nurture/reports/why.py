@@ -25,7 +25,7 @@ from nurture.store.log import AttemptRow
 from nurture.store.log_pages import Filter
 from nurture.store.plan_pages import PlannedDelivery
 from nurture.store.suppressions import SuppressionRow, suppressions_of
-from nurture.vocabulary import CONSENT_BITS, EventKind, Mode, SkipReason
+from nurture.vocabulary import CONSENT_BITS, WAITS_FOR_APPROVAL, DeliveryState, EventKind, Mode, SkipReason
 from nurture.workspace.campaign import Campaign
 from nurture.workspace.providers import Providers
 from nurture.workspace.workspace import Workspace
@@ -181,6 +181,8 @@ class _Question:
                 held_back=_held_words(edition)
                 or (f"{slow.subject}: {slow.words}" if slow and row.time <= self.now else ""),
             )
+            if row.state is DeliveryState.EXPIRED and edition.held_because == WAITS_FOR_APPROVAL:
+                words = f"{words}; nobody approved the edition"
             later = [
                 f"{event.kind} at {local(event.at, self.zone)}"
                 for event in (history.events if history else ())

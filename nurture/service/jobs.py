@@ -1,4 +1,4 @@
-"""The named jobs of the loop: plan, deliver, feeds, housekeeping.
+"""The named jobs of the loop: plan, deliver, feeds, housekeeping, notices.
 
 Each records its start, end and error in the database (`nurture status` shows
 them), so a job that fails is seen and the others go on.
@@ -28,6 +28,7 @@ PLAN = "plan"
 DELIVER = "deliver"
 FEEDS = "feeds"
 HOUSEKEEPING = "housekeeping"
+NOTICES = "notices"
 
 # How often each is woken. What is due is asked of the database every time, so
 # these only bound how late something can be noticed.
@@ -36,6 +37,7 @@ INTERVALS = {
     DELIVER: timedelta(seconds=2),
     FEEDS: timedelta(minutes=60),
     HOUSEKEEPING: timedelta(seconds=30),
+    NOTICES: timedelta(minutes=1),
 }
 
 # Seconds that a line of the loop waits for its sender's limit with its connection open.

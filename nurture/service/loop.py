@@ -24,6 +24,7 @@ from nurture.delivery.worker import Worker
 from nurture.errors import NurtureError
 from nurture.service import jobs
 from nurture.service.delivering import open_worker
+from nurture.service.edition_notices import send_notices
 from nurture.service.house import House
 from nurture.service.team import Team
 from nurture.vocabulary import WorkerRole
@@ -40,6 +41,7 @@ _FIRST_RUN = {
     jobs.FEEDS: timedelta(seconds=0.2),
     jobs.PLAN: timedelta(seconds=0.4),
     jobs.DELIVER: timedelta(seconds=1),
+    jobs.NOTICES: timedelta(seconds=2),
 }
 
 
@@ -62,6 +64,7 @@ async def run_loop(house: House, *, workers: int = 1, command: Command) -> int:
                 jobs.DELIVER: lambda: worker.deliver_due(patience=jobs.PATIENCE),
                 jobs.FEEDS: lambda: asyncio.to_thread(jobs.feeds, house),
                 jobs.HOUSEKEEPING: lambda: asyncio.to_thread(jobs.housekeeping, house),
+                jobs.NOTICES: lambda: asyncio.to_thread(send_notices, house),
             }
             await _work_until(stop, house, worker, work, share, meanwhile=team.stop)
     return team.deaths

@@ -210,7 +210,7 @@ def planned_groups(connection: Connection, edition_id: int) -> tuple[PlannedGrou
         delivery.c.not_after,
     )
     rows = sa.select(*columns).where(delivery.c.edition_id == edition_id).subquery()
-    query = sa.select(*rows.c, sa.func.count().label("count")).group_by(*rows.c)
+    query = sa.select(*rows.c, sa.func.count().label("people")).group_by(*rows.c)
     return tuple(
         PlannedGroup(
             row.variant,
@@ -218,7 +218,7 @@ def planned_groups(connection: Connection, edition_id: int) -> tuple[PlannedGrou
             SkipReason(row.reason) if row.reason else None,
             row.not_before,
             row.not_after,
-            row.count,
+            row.people,
         )
         for row in connection.execute(query)
     )
