@@ -170,7 +170,8 @@ def _print_why(found: Why, zone: ZoneInfo) -> None:
                 for part in person.rule:
                     _print_rule(part.words, holds=part.holds, depth=part.depth + 1)
     if found.next_edition:
-        say(f"\nNext edition: {found.next_edition.astimezone(zone):%a %Y-%m-%d %H:%M}")
+        words = f" ({found.next_words})" if found.next_words else ""
+        say(f"\nNext edition: {found.next_edition.astimezone(zone):%a %Y-%m-%d %H:%M}{words}")
 
 
 def _print_rule(words: str, *, holds: bool, depth: int) -> None:

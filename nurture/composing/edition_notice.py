@@ -51,7 +51,8 @@ class EditionNotice:
     @property
     def html(self) -> str:
         """The HTML part; images by their ``cid:`` words."""
-        head = _box("".join(map(_paragraph, self.paragraphs)))
+        first_words, *rest = self.paragraphs
+        head = _box(_paragraph(first_words, bold=True) + "".join(map(_paragraph, rest)))
         if not self.shown:
             return f"<!doctype html><html><body>{head}</body></html>"
         first, *others = self.shown
@@ -127,14 +128,15 @@ def _box(inside: str) -> str:
     )
 
 
-def _paragraph(text: str) -> str:
+def _paragraph(text: str, *, bold: bool = False) -> str:
     if text.startswith("    "):
         style = (
             "margin:0 0 12px;padding:8px 12px;background:#ffffff;border:1px solid #d8c48a;white-space:pre-wrap;"
             "overflow-wrap:anywhere;font-family:Consolas,Menlo,monospace;font-size:14px;line-height:20px;"
         )
         return f'<p style="{style}">{escape(text.strip())}</p>'
-    return f'<p style="margin:0 0 12px;">{escape(text).replace(chr(10), "<br>")}</p>'
+    weight = "font-weight:bold;" if bold else ""
+    return f'<p style="margin:0 0 12px;{weight}">{escape(text).replace(chr(10), "<br>")}</p>'
 
 
 def _bar(each: Shown) -> str:

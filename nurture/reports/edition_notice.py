@@ -28,7 +28,7 @@ class Standing(StrEnum):
 class NoticeFacts:
     """What a notice tells. ``who`` is the campaign's rule in words; ``by`` let it go, or held it.
 
-    ``changed``: another content was shown before. Instants are UTC, ``expires_at`` is the last in which it may leave.
+    ``changed``: another content was shown before; ``made``: its time has come. Instants are UTC, ``expires_at`` is the last in which it may leave.
     """
 
     id: EditionId
@@ -40,6 +40,7 @@ class NoticeFacts:
     standing: Standing
     by: str = ""
     changed: bool = False
+    made: bool = False
 
 
 def notice_subject(facts: NoticeFacts, zone: ZoneInfo) -> str:
@@ -66,9 +67,9 @@ def day_and_time(instant: datetime, zone: ZoneInfo) -> str:
 
 
 def reasons_in_words(reasons: Mapping[SkipReason, int]) -> tuple[str, ...]:
-    """``5: there is no consent that allows this mail``, the most frequent first."""
+    """``5 because there is no consent that allows this mail``, the most frequent first."""
     ordered = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    return tuple(f"{number}: {REASONS_IN_WORDS[reason]}" for reason, number in ordered)
+    return tuple(f"{number} because {REASONS_IN_WORDS[reason]}" for reason, number in ordered)
 
 
 def _head(facts: NoticeFacts, zone: ZoneInfo) -> Iterator[str]:
@@ -76,23 +77,17 @@ def _head(facts: NoticeFacts, zone: ZoneInfo) -> Iterator[str]:
     yield f"{changed if facts.changed else ''}{_goes(facts, zone)}."
     yield from _standing(facts, zone)
     yield f"Who is meant: {facts.who}."
-    if facts.figures.left_out:
+    if left_out := facts.figures.left_out:
         reasons = "\n".join(f"- {words}" for words in reasons_in_words(facts.figures.reasons))
-        yield f"{_people(facts.figures.left_out)} of them left out:\n{reasons}"
+        yield f"{_people(left_out)} {'is' if left_out == 1 else 'are'} left out:\n{reasons}"
     else:
         yield "Nobody is left out."
     yield _finish(facts, zone)
     kinds = facts.figures.one_of_each()
     if kinds:
-        yield (
-            (
-                "Below is the mail as its readers get it"
-                if len(kinds) == 1
-                else "Below are the mails as readers get them"
-            )
-            + (", each with the news that most of them get" if any(kind.news_ids for kind in kinds) else "")
-            + ", written to somebody made up. Its way out does nothing here."
-        )
+        mails = "is the mail as its readers get it" if len(kinds) == 1 else "are the mails as readers get them"
+        news = ", with the news that most of them get" if any(kind.news_ids for kind in kinds) else ""
+        yield f"Below {mails}{news}, written to somebody made up. The links by which readers leave do nothing here."
 
 
 def _standing(facts: NoticeFacts, zone: ZoneInfo) -> Iterator[str]:
@@ -114,7 +109,8 @@ def _standing(facts: NoticeFacts, zone: ZoneInfo) -> Iterator[str]:
 
 
 def _goes(facts: NoticeFacts, zone: ZoneInfo) -> str:
-    return f"{facts.id.campaign} goes to {_people(facts.figures.mails)} on {day_and_time(facts.due_at, zone)}"
+    when = f"{', due since' if facts.made else ' on'} {day_and_time(facts.due_at, zone)}"
+    return f"{facts.id.campaign} goes to {_people(facts.figures.mails)}{when}"
 
 
 def _finish(facts: NoticeFacts, zone: ZoneInfo) -> str:

@@ -48,6 +48,7 @@ def make_notice(house: House, shown: ToShow) -> MadeNotice:
         standing=shown.standing,
         by=shown.by,
         changed=shown.changed,
+        made=shown.number is not None,
     )
     content = EditionContent.from_json(shown.content)
     content = replace(content, shared=inert_values(content.shared, says=LINK_SUBJECT))

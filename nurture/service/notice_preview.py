@@ -37,9 +37,7 @@ def preview_notice(house: House, campaign: str) -> NoticePreview:
     """
     shown = _waiting(house, campaign) or _next(house, campaign)
     if not shown.figures.mails:
-        raise InputError(
-            f"as things are, nobody gets {shown.id}, so there is nothing to show; see `nurture plan --names`"
-        )
+        raise InputError(f"as things are nobody gets {shown.id}, so nothing is shown; see `nurture plan --names`")
     made, settings = make_notice(house, shown), house.workspace.settings
     sender = settings.senders[made.sender]
     envelope = Envelope(
