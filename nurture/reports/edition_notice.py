@@ -28,7 +28,8 @@ class Standing(StrEnum):
 class NoticeFacts:
     """What a notice tells. ``who`` is the campaign's rule in words; ``by`` let it go, or held it.
 
-    ``changed``: another content was shown before; ``made``: its time has come. Instants are UTC, ``expires_at`` is the last in which it may leave.
+    ``changed``: another content was shown before; ``made``: its time has come. Instants are UTC, ``expires_at`` is the
+    last in which it may leave.
     """
 
     id: EditionId
