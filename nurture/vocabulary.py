@@ -102,6 +102,10 @@ class EditionReason(StrEnum):
     BY_HAND = "by_hand"  # nurture cancel
 
 
+# `edition.held_because` of one that nobody let go yet; other holds have words of their own.
+WAITS_FOR_APPROVAL = "waits for approval"
+
+
 class DeliveryState(StrEnum):
     """The one state of a delivery. Transitions: ``TRANSITIONS``."""
 
@@ -365,6 +369,7 @@ class AlertKind(StrEnum):
     UNCERTAIN_DELIVERIES = "uncertain_deliveries"  # somebody must decide
     EDITION_HELD = "edition_held"  # nothing of it leaves before somebody looked: `nurture approve`
     EDITION_MISSED = "edition_missed"  # an edition's time went by
+    NOTICE_UNSENT = "notice_unsent"  # the owner could not be shown an edition before it leaves
     CONFIRM_EDITION = "confirm_edition"  # an edited or renamed campaign needs a yes
     MAILBOX_SILENT = "mailbox_silent"  # answers would be lost: no mail comes in, or none can be read; editions hold
     REPLIES_UNTOLD = "replies_untold"  # somebody waits too long for an answer, and nobody can be told by mail

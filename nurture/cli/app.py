@@ -26,6 +26,7 @@ from nurture.cli import (
     login,
     mailbox,
     news,
+    notice,
     opt_outs,
     replies,
     review,
@@ -94,6 +95,7 @@ workspace.register(app)
 demo.register(app)
 sending.register(app)
 control.register(app)
+notice.register(app)
 going_live.register(app)
 review.register(app)
 doctor.register(app)

@@ -68,39 +68,47 @@ def resume(campaign: Campaign = None, *, everything: All = False, as_json: Json 
 
 
 def hold(edition: Edition, *, as_json: Json = False) -> None:
-    """Stop one edition before its next mail, until `nurture approve`; its mails still expire in their time."""
+    """Stop one edition before its next mail, or before it is made, until `nurture approve`; its mails still expire."""
     import getpass
 
-    from nurture.delivery import control
+    from nurture.service import approving
+    from nurture.store.editions import EditionId
 
     with house() as clinic:
-        with clinic.store.read() as connection:
-            found = _edition(connection, edition)
-        changed = control.hold_edition(clinic.store, found.id, by=getpass.getuser(), now=clinic.clock.now())
+        done = approving.hold(clinic, EditionId.parse(edition), by=getpass.getuser())
     if as_json:
-        print_json({"edition": str(found.public_id), "held": changed})
+        print_json({"edition": str(done.edition), "held": done.changed})
+    elif not done.changed:
+        say(f"{done.edition} is held already.")
     else:
-        say(
-            f"Held {found.public_id}: nothing more of it leaves."
-            if changed
-            else f"{found.public_id} is held already, or over."
-        )
+        say(f"Held {done.edition}: nothing {'more ' if done.made else ''}of it leaves.")
 
 
-def approve(edition: Edition, *, as_json: Json = False) -> None:
-    """Let an edition go on that was held, by hand or by a brake."""
+def approve(
+    edition: Edition,
+    *,
+    as_it_is: Annotated[
+        bool, typer.Option("--as-it-is", help="Also if it was changed after the notice that you got.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Let an edition go: one that waits for approval, before it is made or after, or that was held.
+
+    What is changed afterwards, before it is made, needs another approval.
+    """
     import getpass
 
-    from nurture.delivery import control
+    from nurture.service import approving
+    from nurture.store.editions import EditionId
 
     with house() as clinic:
-        with clinic.store.read() as connection:
-            found = _edition(connection, edition)
-        changed = control.approve_edition(clinic.store, found.id, by=getpass.getuser(), now=clinic.clock.now())
+        done = approving.approve(clinic, EditionId.parse(edition), by=getpass.getuser(), as_it_is=as_it_is)
     if as_json:
-        print_json({"edition": str(found.public_id), "approved": changed})
+        print_json({"edition": str(done.edition), "approved": done.changed})
+    elif not done.changed:
+        say(f"{done.edition} was not held." if done.made else f"{done.edition} does not wait for an approval.")
     else:
-        say(f"{found.public_id} goes on." if changed else f"{found.public_id} was not held.")
+        say(f"{done.edition} goes on." if done.made else f"{done.edition} goes at its time, as it is now.")
 
 
 def cancel(edition: Edition, *, yes: Yes = False, as_json: Json = False) -> None:

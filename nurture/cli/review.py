@@ -66,7 +66,11 @@ def _print_status(found: Status, zone: ZoneInfo) -> None:
         table(
             ["under way", "state", "due"],
             [
-                (str(row.public_id), "held" if row.held_at else row.state, row.due_at.astimezone(zone))
+                (
+                    str(row.public_id),
+                    f"held: {row.held_because}" if row.held_at else row.state,
+                    row.due_at.astimezone(zone),
+                )
                 for row in found.under_way
             ],
         )
@@ -166,7 +170,8 @@ def _print_why(found: Why, zone: ZoneInfo) -> None:
                 for part in person.rule:
                     _print_rule(part.words, holds=part.holds, depth=part.depth + 1)
     if found.next_edition:
-        say(f"\nNext edition: {found.next_edition.astimezone(zone):%a %Y-%m-%d %H:%M}")
+        words = f" ({found.next_words})" if found.next_words else ""
+        say(f"\nNext edition: {found.next_edition.astimezone(zone):%a %Y-%m-%d %H:%M}{words}")
 
 
 def _print_rule(words: str, *, holds: bool, depth: int) -> None:

@@ -13,18 +13,19 @@ LINK_SUBJECT: Final = "TEST mail: this link does nothing"
 
 
 def trial_values(shared: Mapping[str, Any]) -> dict[str, Any]:
-    """An edition's values (`shared.shared_values`) for a test of it.
+    """An edition's values (`shared.shared_values`) for a test of it, which is marked as one."""
+    return {**inert_values(shared, says=LINK_SUBJECT), "edition": {**shared["edition"], "test": MARK}}
 
-    Every link that would act for one reader leads to a mail which says that it is a test, so there is no page on
+
+def inert_values(shared: Mapping[str, Any], *, says: str) -> dict[str, Any]:
+    """An edition's values for a mail to somebody who is none of its readers.
+
+    Every link that would act for one reader leads to a mail whose subject ``says`` what it is, so there is no page on
     which anybody leaves and no one-click header.
     """
-    inert = mailto(shared["sender"]["reply_to"], subject=LINK_SUBJECT)
+    inert = mailto(shared["sender"]["reply_to"], subject=says)
     values = {name: value for name, value in shared.items() if name != "leave_page"}
-    return {
-        **values,
-        "links": dict.fromkeys(shared["links"], inert),
-        "edition": {**shared["edition"], "test": MARK},
-    }
+    return {**values, "links": dict.fromkeys(shared["links"], inert)}
 
 
 def trial_mark(shared: Mapping[str, Any]) -> str:

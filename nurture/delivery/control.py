@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nurture.errors import InputError
-from nurture.store import Connection, Store, alerts, asking, campaigns, deliveries, editions, senders
-from nurture.vocabulary import AlertKind, EditionReason
+from nurture.store import Connection, Store, alerts, asking, brakes, campaigns, deliveries, editions, senders
+from nurture.store.brakes import FirstMails
+from nurture.vocabulary import WAITS_FOR_APPROVAL, AlertKind, EditionReason
 
 
 def cancel_edition(store: Store, edition_id: int, *, now: datetime) -> int:
@@ -44,11 +45,16 @@ def hold_by_itself(connection: Connection, edition_id: int, *, because: str, now
         alerts.raise_alert(connection, AlertKind.EDITION_HELD, name, words, now)
 
 
-def approve_edition(store: Store, edition_id: int, *, by: str, now: datetime) -> bool:
-    """Let an edition that is held go on; False: it was not held."""
+def approve_edition(store: Store, edition_id: int, *, by: str, now: datetime, first: FirstMails | None = None) -> bool:
+    """Let an edition that is held go on; False: it was not held.
+
+    ``first``: how the first edition of all begins, if this one is it and waited for approval until now.
+    """
     with store.write() as connection:
-        name = str(editions.get(connection, edition_id).public_id)
-        alerts.resolve_alert(connection, AlertKind.EDITION_HELD, name, now)
+        row = editions.get(connection, edition_id)
+        alerts.resolve_alert(connection, AlertKind.EDITION_HELD, str(row.public_id), now)
+        if first is not None and row.held_because == WAITS_FOR_APPROVAL:
+            brakes.begin_anew(connection, edition_id, row.mode, first)
         return editions.approve(connection, edition_id, by=by, now=now)
 
 

@@ -8,28 +8,28 @@ lock, and the next planner goes on where the last one stopped.
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 from nurture.errors import ComposeError, FilesError, InputError
 from nurture.news.catalogue import all_news
 from nurture.news.item import NewsItem
+from nurture.planning import approving
+from nurture.planning.approving import first_mails
+from nurture.planning.coming import Snapshot, content_now
 from nurture.planning.due import Decision, Due
 from nurture.planning.occurrences import NOMINAL_FORMAT, Occurrence
 from nurture.planning.outlook import Outlook, loaded_campaigns, look
-from nurture.planning.selection import Selection, items_for, openings_of
-from nurture.store import Store, alerts, campaigns, deliveries, editions, meta, plan_pages, plans
+from nurture.planning.selection import Selection, openings_of
+from nurture.store import Store, alerts, campaigns, deliveries, editions, meta, notices, plan_pages, plans
 from nurture.store.alerts import Alert
-from nurture.store.brakes import FirstMails
 from nurture.store.editions import EditionId, EditionRow
 from nurture.store.plans import NewEdition
 from nurture.vocabulary import AlertKind, CampaignKind, EditionReason, EditionState, Mode
 from nurture.workspace.workspace import Workspace
-
-Snapshot: TypeAlias = Callable[[str, Sequence[NewsItem], Occurrence], Mapping[str, Any]]
 
 # A half-planned edition whose file has changed is left to a living planner for so long.
 STALE = timedelta(minutes=30)
@@ -158,7 +158,10 @@ class _Planner:
     def _plan(self, mode: Mode, name: str, due: Due) -> None:
         new, content = self._prepare(mode, name, due.key, due.occurrence, due.expires_at)
         with self.store.write() as connection:
+            campaigns.lock_planning(connection)
             row = plans.create(connection, new, content, now=self.now)
+            if row is not None:
+                approving.begin(connection, self.workspace, row, content, now=self.now)
             row = row or editions.find(connection, new.id, mode=mode)
         if row is not None:
             self.fill(row)
@@ -186,6 +189,10 @@ class _Planner:
                         f"{there.public_id} is {there.state} already "
                         f"(planned {there.created_at:%Y-%m-%d %H:%M} UTC); {way_out}"
                     )
+            if row is not None:
+                # whoever says "now" has let it go; an earlier hold of it is over
+                notices.end_hold(connection, new.id, mode=mode)
+                editions.approve(connection, row.id, by="nurture send", now=self.now)
         if row is None:
             raise InputError(f"{new.id} was taken back while it was made; try again")
         return row
@@ -194,9 +201,9 @@ class _Planner:
         self, mode: Mode, name: str, key: str, occurrence: Occurrence, expires_at: datetime
     ) -> tuple[NewEdition, Mapping[str, Any]]:
         campaign = self.workspace.campaigns[name]
-        items = items_for(campaign, self._all_news(), at=max(occurrence.at, self.now), zone=self.zone)
-        # without any item nobody gets it, so there is nothing to compose
-        content = self.snapshot(name, items, occurrence) if items or campaign.content.news is None else {}
+        items, content = content_now(
+            self.workspace, name, self._all_news(), occurrence, now=self.now, snapshot=self.snapshot
+        )
         new = self._new_edition(mode, name, key, due_at=occurrence.at, expires_at=expires_at)
         if campaign.content.news is not None:
             new = replace(new, news_ids=[item.id for item in items])
@@ -243,7 +250,7 @@ class _Planner:
                 row.id,
                 skip_if_empty=selection.campaign.content.skip_if_empty,
                 now=self.now,
-                first=self._first_mails(row),
+                first=first_mails(self.workspace.settings, row.mode, max(self.now, row.due_at)),
             )
             for alert in self._open_alerts():
                 if alert.kind in _ABOUT_EDITIONS and alert.subject.startswith(f"{row.campaign}@"):
@@ -270,13 +277,6 @@ class _Planner:
         ):
             with self.store.write() as connection:
                 alerts.raise_alert(connection, kind, subject, words, self.now)
-
-    def _first_mails(self, row: EditionRow) -> FirstMails | None:
-        """A clinic that has just gone live looks at what comes back before all others get their mail."""
-        if row.mode is not Mode.LIVE:
-            return None
-        rule = self.workspace.settings.brakes.first_edition
-        return FirstMails(rule.over, rule.sends, max(self.now, row.due_at) + rule.waits)
 
     def _open_alerts(self) -> tuple[Alert, ...]:
         if self._alerts is None:

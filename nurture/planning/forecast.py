@@ -14,7 +14,9 @@ from datetime import datetime, timedelta
 
 from nurture.news.catalogue import all_news
 from nurture.news.item import NewsItem
+from nurture.planning.approving import Words
 from nurture.planning.due import Decision, Due
+from nurture.planning.figures import Count, Figures
 from nurture.planning.gates import REASONS_IN_WORDS, Facts
 from nurture.planning.outlook import Outlook, look
 from nurture.planning.selection import Selection, items_for
@@ -99,6 +101,17 @@ def forecast(
         return tuple(play.edition(name, due) for name, due in outlook.due(until=now + timedelta(days=days)))
 
 
+def forecast_figures(store: Store, workspace: Workspace, campaign: str, due: Due, *, now: datetime) -> Figures:
+    """One coming edition in numbers, after those that come before it. Raises `FilesError` if the news have problems."""
+    with store.read() as connection:
+        outlook = look(connection, workspace, now=now)
+        play = _Play(connection, outlook, all_news(connection, workspace))
+        for name, earlier in outlook.due(until=due.occurrence.at):
+            if (name, earlier.key) != (campaign, due.key):
+                play.edition(name, earlier)
+        return play.people(campaign, due.occurrence.at).count.figures()
+
+
 @dataclass(slots=True)
 class _Played:
     """What the editions played so far would have changed."""
@@ -143,7 +156,7 @@ class _People:
     sent: list[tuple[Reader, PlannedDelivery]] = field(default_factory=list)
     recipients: list[tuple[int, PlannedDelivery]] = field(default_factory=list)
     left_out: list[tuple[int, PlannedDelivery]] = field(default_factory=list)
-    reasons: Counter[SkipReason] = field(default_factory=Counter)
+    count: Count = field(default_factory=Count)
 
     def add(self, page: Sequence[Reader], rows: Sequence[PlannedDelivery]) -> None:
         self.meant += len(rows)
@@ -151,15 +164,18 @@ class _People:
             names = self.recipients if planned.reason is None else self.left_out
             if planned.reason is None:
                 self.sent.append((reader, planned))
+                self.count.mails(
+                    1, planned.variant, planned.news, not_before=planned.not_before, not_after=planned.not_after
+                )
             else:
-                self.reasons[planned.reason] += 1
+                self.count.left_out(1, planned.reason)
             if len(names) < NAMES:
                 names.append((reader.id, planned))
 
     def skipped(self, campaign: Campaign) -> EditionReason | None:
         if not self.meant:
             return EditionReason.EMPTY_SEGMENT
-        if not self.sent and self.reasons[SkipReason.NO_NEWS] and campaign.content.skip_if_empty:
+        if not self.sent and self.count.reasons[SkipReason.NO_NEWS] and campaign.content.skip_if_empty:
             return EditionReason.NO_NEWS
         return None
 
@@ -170,11 +186,12 @@ class _Play:
         self._outlook = outlook
         self._news = news
         self._played = _Played()
+        self._words = Words.read(connection, outlook.workspace, mode=outlook.mode, now=outlook.now)
 
     def edition(self, name: str, due: Due) -> ForecastEdition:
         campaign, at = self._outlook.workspace.campaigns[name], due.occurrence.at
         missed = due.decision is Decision.MISS
-        people = _People() if missed else self._people(name, at)
+        people = _People() if missed else self.people(name, at)
         if due.decision is not Decision.CONFIRM:
             self._played.count(people.sent, campaign.intent)
         return ForecastEdition(
@@ -184,17 +201,18 @@ class _Play:
             due_at=at,
             local=at.astimezone(self._outlook.zone),
             decision=due.decision,
-            note=due.words,
+            note=due.words or self._words.of(EditionId(name, due.key)),
             skipped=None if missed else people.skipped(campaign),
             meant=people.meant,
             queued=len(people.sent),
             recipients=self._named(people.recipients),
             left_out=self._named(people.left_out),
-            reasons=people.reasons,
+            reasons=people.count.reasons,
             spread=campaign.spread,
         )
 
-    def _people(self, name: str, at: datetime) -> _People:
+    def people(self, name: str, at: datetime) -> _People:
+        """Who an edition would be for that is due ``at``, after those that were played."""
         outlook = self._outlook
         campaign = outlook.workspace.campaigns[name]
         items = items_for(campaign, self._news, at=max(at, outlook.now), zone=outlook.zone)

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 
 from nurture.delivery.guard import look as look_for_copy
 from nurture.delivery.ownership import living
+from nurture.planning.approving import Words
 from nurture.planning.due import Decision, Due
 from nurture.planning.outlook import look
 from nurture.reports.pacing import Slowed, slowed
 from nurture.store import Store, alerts, campaigns, jobs, meta, workers
 from nurture.store.accounts import state_counts
 from nurture.store.alerts import Alert
-from nurture.store.editions import EditionRow, list_editions
+from nurture.store.editions import EditionId, EditionRow, list_editions
 from nurture.store.jobs import JobRun
 from nurture.store.uncertain import undecided_count
 from nurture.store.workers import WorkerRow
@@ -44,7 +45,7 @@ class LoopStatus:
 
 @dataclass(frozen=True, slots=True)
 class NextEdition:
-    """An edition that comes; ``words`` say what keeps it back, "" if nothing does."""
+    """An edition that comes; ``words`` say what keeps it back, or who let it go; "" if there is nothing to say."""
 
     edition: str
     at: datetime
@@ -98,6 +99,7 @@ def status(store: Store, workspace: Workspace, *, now: datetime, next_editions: 
         slow = slowed(connection, workspace.settings, mode=mode, now=now)
         under_way = list_editions(connection, mode=mode, states=[EditionState.PLANNING, EditionState.READY])
         coming = look(connection, workspace, now=now).due(until=now + _LOOK_AHEAD)
+        words = Words.read(connection, workspace, mode=mode, now=now)
     present = now if store.dialect == "sqlite" else None
     loops, members = (
         tuple(_loop(row, present) for row in running if row.owner in alive and row.role is role)
@@ -110,7 +112,7 @@ def status(store: Store, workspace: Workspace, *, now: datetime, next_editions: 
         members=members,
         jobs=runs,
         under_way=under_way,
-        next_editions=tuple(_coming(coming)[:next_editions]),
+        next_editions=tuple(_coming(coming, words)[:next_editions]),
         alerts=open_alerts,
         waiting=sum(counts.get(state, 0) for state in WAITING_STATES),
         held=counts.get(DeliveryState.HELD, 0),
@@ -148,12 +150,13 @@ def _loop(row: WorkerRow, now: datetime | None) -> LoopStatus:
     return LoopStatus(row.owner, row.host, row.process, row.started_at, row.seen_at, silent_for)
 
 
-def _coming(found: Iterable[tuple[str, Due]]) -> list[NextEdition]:
+def _coming(found: Iterable[tuple[str, Due]], words: Words) -> list[NextEdition]:
     """The next edition of each campaign, the earliest first; what is missed is none that comes."""
     seen: set[str] = set()
     coming: list[NextEdition] = []
     for campaign, due in found:
         if due.decision is not Decision.MISS and campaign not in seen:
             seen.add(campaign)
-            coming.append(NextEdition(f"{campaign}@{due.key}", due.occurrence.at, due.words))
+            name = EditionId(campaign, due.key)
+            coming.append(NextEdition(str(name), due.occurrence.at, due.words or words.of(name)))
     return coming

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo
 from nurture.audience.consent import IMPOSSIBLE, consent_allows
 from nurture.news.catalogue import all_news
 from nurture.news.item import NewsItem
+from nurture.planning.approving import Words
+from nurture.planning.due import Due
 from nurture.planning.gates import REASONS_IN_WORDS
 from nurture.planning.outlook import look
 from nurture.planning.selection import Selection, items_for
@@ -20,12 +22,12 @@ from nurture.store import Connection, Store, campaigns, meta
 from nurture.store import log as store_log
 from nurture.store.consents import ConsentRow, consents_of
 from nurture.store.contacts import PersonRow, people_by_address
-from nurture.store.editions import EditionRow, list_editions
+from nurture.store.editions import EditionId, EditionRow, list_editions
 from nurture.store.log import AttemptRow
 from nurture.store.log_pages import Filter
 from nurture.store.plan_pages import PlannedDelivery
 from nurture.store.suppressions import SuppressionRow, suppressions_of
-from nurture.vocabulary import CONSENT_BITS, EventKind, Mode, SkipReason
+from nurture.vocabulary import CONSENT_BITS, WAITS_FOR_APPROVAL, DeliveryState, EventKind, Mode, SkipReason
 from nurture.workspace.campaign import Campaign
 from nurture.workspace.providers import Providers
 from nurture.workspace.workspace import Workspace
@@ -85,6 +87,7 @@ class Why:
     answer: str
     people: tuple[PersonAnswer, ...]
     next_edition: datetime | None
+    next_words: str = ""  # what keeps the next edition back, or who let it go
 
 
 def why(
@@ -103,7 +106,9 @@ def why(
         question = _Question(connection, workspace, campaign, mode, now, editions)
         people = tuple(map(question.person, people_by_address(connection, [address.strip().casefold()]).values()))
         coming = _next_edition(connection, workspace, campaign, now=now)
-    return Why(address, campaign, mode, _answer(address, campaign, people), people, coming)
+        words = coming and Words.read(connection, workspace, mode=mode, now=now).of(EditionId(campaign, coming.key))
+    at = coming.occurrence.at if coming else None
+    return Why(address, campaign, mode, _answer(address, campaign, people), people, at, words or "")
 
 
 def _answer(address: str, campaign: str, people: tuple[PersonAnswer, ...]) -> str:
@@ -121,11 +126,11 @@ def _answer(address: str, campaign: str, people: tuple[PersonAnswer, ...]) -> st
     return f"{campaign} has no edition yet; one that were planned now would go to {address}."
 
 
-def _next_edition(connection: Connection, workspace: Workspace, campaign: str, *, now: datetime) -> datetime | None:
+def _next_edition(connection: Connection, workspace: Workspace, campaign: str, *, now: datetime) -> Due | None:
     if campaign not in workspace.campaigns:
         return None
     coming = look(connection, workspace, now=now).due(until=now + _LOOK_AHEAD)
-    return next((due.occurrence.at for name, due in coming if name == campaign and due.occurrence.at >= now), None)
+    return next((due for name, due in coming if name == campaign and due.occurrence.at >= now), None)
 
 
 class _Question:
@@ -181,6 +186,8 @@ class _Question:
                 held_back=_held_words(edition)
                 or (f"{slow.subject}: {slow.words}" if slow and row.time <= self.now else ""),
             )
+            if row.state is DeliveryState.EXPIRED and edition.held_because == WAITS_FOR_APPROVAL:
+                words = f"{words}; nobody approved the edition"
             later = [
                 f"{event.kind} at {local(event.at, self.zone)}"
                 for event in (history.events if history else ())

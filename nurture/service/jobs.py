@@ -1,4 +1,4 @@
-"""The named jobs of the loop: plan, deliver, feeds, housekeeping, mailbox, replies, heartbeat.
+"""The named jobs of the loop: plan, deliver, feeds, housekeeping, notices, mailbox, replies, heartbeat.
 
 Each records its start, end and error in the database (`nurture status` shows
 them), so a job that fails is seen and the others go on.
@@ -31,6 +31,7 @@ HOUSEKEEPING = "housekeeping"
 MAILBOX = "mailbox"
 REPLIES = "replies"
 HEARTBEAT = "heartbeat"
+NOTICES = "notices"
 
 # How often each is woken. What is due is asked of the database every time, so
 # these only bound how late something can be noticed.
@@ -42,6 +43,7 @@ INTERVALS = {
     MAILBOX: timedelta(seconds=5),  # of silence between its rounds, each of which waits for mail by itself
     REPLIES: timedelta(minutes=5),
     HEARTBEAT: timedelta(minutes=2),
+    NOTICES: timedelta(minutes=1),
 }
 
 # Seconds that a line of the loop waits for its sender's limit with its connection open.

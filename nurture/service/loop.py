@@ -24,6 +24,7 @@ from nurture.delivery.worker import Worker
 from nurture.errors import NurtureError
 from nurture.service import jobs
 from nurture.service.delivering import open_worker
+from nurture.service.edition_notices import send_notices
 from nurture.service.heartbeat import keep_watch
 from nurture.service.house import House
 from nurture.service.listening import Listener
@@ -47,6 +48,7 @@ _FIRST_RUN = {
     # what came while nothing ran is taken in before
     jobs.REPLIES: timedelta(seconds=10),
     jobs.HEARTBEAT: timedelta(seconds=20),
+    jobs.NOTICES: timedelta(seconds=2),
 }
 
 
@@ -73,6 +75,7 @@ async def run_loop(house: House, *, workers: int = 1, command: Command) -> int:
                 jobs.MAILBOX: listener.attend,
                 jobs.REPLIES: lambda: asyncio.to_thread(tell_who_waits, house, sandbox=worker.sandbox),
                 jobs.HEARTBEAT: lambda: asyncio.to_thread(keep_watch, house),
+                jobs.NOTICES: lambda: asyncio.to_thread(send_notices, house),
             }
 
             async def stop_others() -> None:

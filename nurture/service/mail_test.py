@@ -16,18 +16,12 @@ from nurture.composing.headers import new_message_id
 from nurture.composing.message import Composer
 from nurture.composing.recipient import Recipient
 from nurture.delivery import advice
-from nurture.delivery.dialing import DialError
-from nurture.delivery.event_loop import run_async
 from nurture.delivery.messages import OutgoingMessage
-from nurture.delivery.pacing import Allowance
-from nurture.delivery.routes import Route, route_for
-from nurture.delivery.tokens import Tap
-from nurture.delivery.transaction import Ending
-from nurture.delivery.trial import Meter, hand_over
-from nurture.errors import InputError, SenderError
+from nurture.errors import InputError
+from nurture.service.account import account_of, answer_of, hand_over_now
 from nurture.service.house import House
 from nurture.service.stand_ins import StandIn, content_and_readers
-from nurture.vocabulary import AttemptOutcome, Category, Mode
+from nurture.vocabulary import AttemptOutcome, Category
 from nurture.workspace.workspace import Workspace
 
 
@@ -74,16 +68,14 @@ def send_test(house: House, campaign: str, *, to: str | None = None, reader: str
     """
     settings = house.workspace.settings
     name = house.workspace.campaign(campaign).sender or settings.default_sender
-    sender = settings.senders[name]
     recipients = _recipients(house.workspace, to)
-    route = route_for(name, sender, mode=Mode.LIVE, sandbox=None, root=house.root)
-    route.read_password()  # one that is missing is told before anything is done
-    signer = Signer.from_settings(sender, root=house.root)
+    account = account_of(house, name)
+    sender, signer = account.sender, account.signer
     content, readers = content_and_readers(house, campaign, reader=reader)
     why_not = suppressed_addresses(house.store, house.workspace, recipients)
     writer = _Writer(house, Composer(content), signer)
     letters = [letter for to in recipients if to not in why_not for letter in writer.letters(to, readers)]
-    endings = _hand_over(house, route, name, letters)
+    endings = hand_over_now(house, account, [letter.message for letter in letters])
     refused = [
         TriedMail(
             *(to, (), "", None, False, f"not sent: this address is suppressed ({why.value.replace('_', ' ')})"),
@@ -95,13 +87,13 @@ def send_test(house: House, campaign: str, *, to: str | None = None, reader: str
         TriedMail(
             *(letter.message.envelope_to, letter.variants, letter.subject, letter.message.message_id),
             taken=ending.end.outcome is AttemptOutcome.SENT,
-            answer=_answer(ending),
+            answer=answer_of(ending),
             advice=advice.about_ending(ending, sender=name, from_address=sender.address),
         )
         for letter, ending in zip(letters, endings, strict=True)
     ]
     keys = tuple(key.record.name for key in signer.keys)
-    return MailTest(campaign, name, sender.address, route.server, keys, (*tried, *refused))
+    return MailTest(campaign, name, sender.address, account.route.server, keys, (*tried, *refused))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,21 +148,3 @@ def _recipients(workspace: Workspace, to: str | None) -> tuple[str, ...]:
             "a test goes to nobody else"
         )
     return (listed[key],)
-
-
-def _hand_over(house: House, route: Route, sender: str, letters: Sequence[_Letter]) -> list[Ending]:
-    if not letters:
-        return []
-    settings = house.workspace.settings
-    limits = settings.senders[sender].limits
-    # not the warm-up plan: it is about strangers' mailboxes, and a test comes before its first day
-    tap = Tap(Mode.LIVE, sender, Allowance(limits.per_minute, limits.per_day), settings.zone)
-    try:
-        return run_async(hand_over(route, [letter.message for letter in letters], Meter(house.store, tap, house.clock)))
-    except DialError as error:
-        raise SenderError(advice.about_session(error, sender=sender)) from error
-
-
-def _answer(ending: Ending) -> str:
-    end = ending.end
-    return " ".join(filter(None, (str(end.code or ""), end.enhanced, end.answer)))

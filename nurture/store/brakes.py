@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from nurture.store.schema import delivery, edition, event
-from nurture.vocabulary import DeliveryState, EditionState, EventKind, Mode
+from nurture.vocabulary import WAITS_FOR_APPROVAL, DeliveryState, EditionState, EventKind, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,19 @@ def is_first(connection: Connection, edition_id: int, mode: Mode) -> bool:
         edition.c.mode == mode,
         edition.c.id != edition_id,
         edition.c.state.in_([EditionState.READY, EditionState.FINISHED, EditionState.CANCELED]),
+        edition.c.held_because.is_distinct_from(WAITS_FOR_APPROVAL),
     )
     return connection.execute(other.limit(1)).first() is None
+
+
+def begin_anew(connection: Connection, edition_id: int, mode: Mode, first: FirstMails) -> int:
+    """`begin_with_few` for an edition that waited for somebody's word, if it is the first of all; how many wait."""
+    queued = sa.select(sa.func.count()).where(
+        delivery.c.edition_id == edition_id, delivery.c.state == DeliveryState.QUEUED
+    )
+    if connection.execute(queued).scalar_one() <= first.over or not is_first(connection, edition_id, mode):
+        return 0
+    return begin_with_few(connection, edition_id, first)
 
 
 def begin_with_few(connection: Connection, edition_id: int, first: FirstMails) -> int:

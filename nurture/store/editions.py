@@ -72,6 +72,8 @@ class EditionRow:
     finished_at: datetime | None
     held_at: datetime | None
     held_because: str | None
+    approved_at: datetime | None
+    approved_by: str | None
 
     @property
     def public_id(self) -> EditionId:
@@ -150,15 +152,25 @@ def hold(connection: Connection, edition_id: int, *, because: str, now: datetime
 
 
 def approve(connection: Connection, edition_id: int, *, by: str, now: datetime) -> bool:
-    """End a `hold`; False: it was not held."""
-    done = connection.execute(
-        sa.update(edition)
-        .where(edition.c.id == edition_id, edition.c.held_at.is_not(None))
-        .values(held_at=None, held_because=None)
-    )
-    if done.rowcount:
+    """Somebody lets an edition go, which ends a `hold`; False: it was not held."""
+    its = edition.c.id == edition_id
+    held = connection.execute(
+        sa.update(edition).where(its, edition.c.held_at.is_not(None)).values(held_at=None, held_because=None)
+    ).rowcount
+    connection.execute(sa.update(edition).where(its).values(approved_at=now, approved_by=by))
+    if held:
         events.record(connection, EventKind.RESUMED, now, edition_id=edition_id, data={"by": by})
-    return done.rowcount > 0
+    return held > 0
+
+
+def let_go_before(connection: Connection, *, mode: Mode) -> frozenset[str]:
+    """The campaigns of which somebody let an edition go that was not canceled."""
+    query = sa.select(edition.c.campaign).where(
+        edition.c.mode == mode,
+        edition.c.approved_at.is_not(None),
+        edition.c.state.in_([EditionState.PLANNING, EditionState.READY, EditionState.FINISHED]),
+    )
+    return frozenset(connection.scalars(query.distinct()))
 
 
 def mark_canceled(connection: Connection, edition_id: int, reason: EditionReason, *, now: datetime) -> bool:

@@ -10,6 +10,7 @@ from nurture.vocabulary import CampaignKind, ConsentKind, Intent, Purpose
 from nurture.workspace.condition_parser import parse_condition
 from nurture.workspace.conditions import Condition
 from nurture.workspace.fields import Duration, Line, Model, Slug
+from nurture.workspace.notices import Approve
 from nurture.workspace.schedule import Schedule, parse_schedule
 from nurture.workspace.settings import Window
 
@@ -81,6 +82,9 @@ class Campaign(Model):
         None,
         description="Its mails leave one after the other over so much open time, in an order of chance; "
         "without it as soon as the window opens.",
+    )
+    approve: Approve | None = Field(
+        None, description="Whether its live editions wait for `nurture approve`; the settings' rule by default."
     )
     edition: int = Field(1, ge=1, le=1000, description="Raise it to send a broadcast again.")
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] = Field(

@@ -33,6 +33,7 @@ from nurture.workspace.fields import (
 )
 from nurture.workspace.hours import parse_opening_hours
 from nurture.workspace.mailbox import OptionalMailbox
+from nurture.workspace.notices import Approve, Notices
 from nurture.workspace.oauth import OAuth, given_by_preset
 from nurture.workspace.presets import PresetName, filled
 from nurture.workspace.public_url import PublicUrl
@@ -362,6 +363,14 @@ class Settings(Model):
     test_recipients: tuple[MailAddress, ...] = Field(
         (), max_length=10, description="Who may get test mails, `nurture send CAMPAIGN --test`: your own people."
     )
+    approve: Approve = Field(
+        Approve.FIRST,
+        description="Which live editions wait for `nurture approve`: a campaign's `first`, `always` each, or `never` "
+        "one.",
+    )
+    notices: Notices = Field(
+        default_factory=lambda: Notices(), description="The mail to the owner before each live edition."
+    )
     database: Annotated[str, Field(pattern=r"^(sqlite|postgresql\+psycopg):|^(env|file):")] = Field(
         "sqlite:///data/nurture.db",
         description="Database address, or `env:NAME` / `file:PATH` that holds it. "
@@ -372,6 +381,12 @@ class Settings(Model):
     def default_sender(self) -> str:
         """The key of the first sender."""
         return next(iter(self.senders))
+
+    @property
+    def notified(self) -> tuple[str, ...]:
+        """The addresses that get notices of editions: there is always one."""
+        sender = self.senders[self.default_sender]
+        return self.notices.to or self.test_recipients or (sender.reply_to or sender.address,)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -4,7 +4,14 @@ All instants are UTC. Rows that keep history carry ``mode`` (sandbox or live);
 every question about history looks at one mode only.
 """
 
-from nurture.store.schema.campaigns import campaign_control, campaign_version, edition, edition_content
+from nurture.store.schema.campaigns import (
+    campaign_control,
+    campaign_version,
+    edition,
+    edition_content,
+    edition_hold,
+    edition_notice,
+)
 from nurture.store.schema.columns import UtcDateTime, metadata
 from nurture.store.schema.deliveries import attempt, delivery, event
 from nurture.store.schema.inbound import inbound, mailbox_folder
@@ -36,6 +43,8 @@ __all__ = [
     "delivery",
     "edition",
     "edition_content",
+    "edition_hold",
+    "edition_notice",
     "event",
     "feed",
     "feed_entry",

@@ -1,4 +1,4 @@
-"""Versions of campaign files, pauses, editions and the content they keep."""
+"""Versions of campaign files, pauses, editions and the content they keep, and what people said before one was made."""
 
 from __future__ import annotations
 
@@ -69,7 +69,41 @@ edition = sa.Table(
     instant_column("finished_at"),
     instant_column("held_at"),  # nothing of it leaves until somebody approves it
     text_column("held_because", nullable=True),
+    instant_column("approved_at"),  # somebody let it go: by `approve`, before or after it was planned, or by `send`
+    text_column("approved_by", nullable=True),
     sa.UniqueConstraint("mode", "campaign", "occurrence"),
     sa.Index(None, "state", "due_at"),
     sa.Index(None, "due_at"),
+)
+
+edition_notice = sa.Table(
+    "edition_notice",
+    metadata,
+    id_column(),
+    text_column("mode"),
+    text_column("campaign"),
+    text_column("occurrence"),  # as in `edition`, which may not be there yet
+    text_column("digest"),  # of what readers would get (planning.approval)
+    instant_column("due_at", nullable=False),
+    instant_column("seen_at", nullable=False),  # since when this is what readers would get; the latest row is in force
+    instant_column("sent_at"),  # everybody who shall be told has it
+    text_column("message_id", nullable=True),  # the same at each try
+    sa.Column("taken_by", Json, nullable=False),  # addresses whose mail was taken
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    instant_column("next_try_at"),  # nobody tries before: a try is under way, or failed
+    instant_column("approved_at"),  # this content may leave
+    text_column("approved_by", nullable=True),
+    sa.UniqueConstraint("mode", "campaign", "occurrence", "digest"),  # one content, one notice
+    sa.Index(None, "mode", "due_at"),
+)
+
+edition_hold = sa.Table(
+    "edition_hold",
+    metadata,
+    text_column("mode"),
+    text_column("campaign"),
+    text_column("occurrence"),
+    instant_column("held_at", nullable=False),  # by hand, before the edition was made
+    text_column("held_by"),
+    sa.PrimaryKeyConstraint("mode", "campaign", "occurrence"),
 )

@@ -97,12 +97,49 @@ def upgrade() -> None:
         sa.Column("finished_at", instant, nullable=True),
         sa.Column("held_at", instant, nullable=True),
         sa.Column("held_because", sa.Text(), nullable=True),
+        sa.Column("approved_at", instant, nullable=True),
+        sa.Column("approved_by", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["content_digest"], ["edition_content.digest"], name=op.f("fk_edition_content_digest")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_edition")),
         sa.UniqueConstraint("mode", "campaign", "occurrence", name=op.f("uq_edition_mode_campaign_occurrence")),
     )
     op.create_index(op.f("ix_edition_due_at"), "edition", ["due_at"], unique=False)
     op.create_index(op.f("ix_edition_state_due_at"), "edition", ["state", "due_at"], unique=False)
+    op.create_table(
+        "edition_notice",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("campaign", sa.Text(), nullable=False),
+        sa.Column("occurrence", sa.Text(), nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("due_at", instant, nullable=False),
+        sa.Column("seen_at", instant, nullable=False),
+        sa.Column("sent_at", instant, nullable=True),
+        sa.Column("message_id", sa.Text(), nullable=True),
+        sa.Column("taken_by", json, nullable=False),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("next_try_at", instant, nullable=True),
+        sa.Column("approved_at", instant, nullable=True),
+        sa.Column("approved_by", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_edition_notice")),
+        sa.UniqueConstraint(
+            "mode",
+            "campaign",
+            "occurrence",
+            "digest",
+            name=op.f("uq_edition_notice_mode_campaign_occurrence_digest"),
+        ),
+    )
+    op.create_index(op.f("ix_edition_notice_mode_due_at"), "edition_notice", ["mode", "due_at"], unique=False)
+    op.create_table(
+        "edition_hold",
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("campaign", sa.Text(), nullable=False),
+        sa.Column("occurrence", sa.Text(), nullable=False),
+        sa.Column("held_at", instant, nullable=False),
+        sa.Column("held_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("mode", "campaign", "occurrence", name=op.f("pk_edition_hold")),
+    )
     op.create_table(
         "news_list",
         sa.Column("id", identifier, autoincrement=True, nullable=False),
