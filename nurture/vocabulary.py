@@ -169,6 +169,8 @@ class SkipReason(StrEnum):
     """Why a person who was meant got no mail."""
 
     NO_CONSENT = "no_consent"  # consent_required is not met
+    NO_PURPOSE = "no_purpose"  # a past patient among partners, and the campaign does not say why it writes to patients
+    NO_AUTHORIZATION = "no_authorization"  # a past patient, and the mail sells or is paid by somebody else
     SUPPRESSED = "suppressed"  # the address, domain or organization is suppressed
     NO_NEWS = "no_news"  # nothing unseen for this contact
     AWAY = "away"  # an automatic answer said so, and the edition's time is over before the return

@@ -87,6 +87,26 @@ def test_an_address_stays_taken_whoever_of_the_household_comes_while_the_plan_ru
     assert clinic.rows(DECEMBER) == {first: ("queued", None), second: ("skipped", "household")}
 
 
+@pytest.mark.parametrize(
+    ("file", "outcome"),
+    [
+        ({"purpose": "own_service"}, ("queued", None)),
+        ({}, ("skipped", "no_purpose")),
+        ({"purpose": "third_party"}, ("skipped", "no_authorization")),
+        ({"purpose": "own_service", "paid_by_third_party": "true"}, ("skipped", "no_authorization")),
+    ],
+)
+def test_a_coach_who_was_a_patient_gets_nothing_that_others_pay_for_and_nothing_without_a_purpose(
+    any_clinic, file, outcome
+):
+    clinic = any_clinic
+    clinic.campaign("partner-news", **file)
+    (gym,) = clinic.people()
+    (coach,) = clinic.people(1, Category.PRIVATE_BUSINESS, Category.PAST_PATIENT, consent=ConsentKind.WRITTEN)
+    plan_december(clinic)
+    assert clinic.rows(DECEMBER) == {gym: ("queued", None), coach: outcome}
+
+
 def test_who_gets_nothing_does_not_take_the_address_from_the_household(clinic):
     clinic.campaign("partner-news", to="{category: [private_business, past_patient]}", purpose="general_health")
     shared = {"address_key": "lee@home.example", "address_hash": "home"}
