@@ -24,10 +24,16 @@ class ConsentKind(StrEnum):
     WRITTEN = "written"  # a signed form or a confirmed sign-up
     VERBAL = "verbal"  # said so, noted by the staff
     IMPLIED = "implied"  # a business relation, e.g. an exchanged card
+    INQUIRY = "inquiry"  # the person asked us something; counts as implied, and ends sooner where the law says so
 
 
 # Consents as bits, so that one integer with a delivery says which of them allow it.
-CONSENT_BITS: dict[ConsentKind, int] = {ConsentKind.WRITTEN: 1, ConsentKind.VERBAL: 2, ConsentKind.IMPLIED: 4}
+CONSENT_BITS: dict[ConsentKind, int] = {
+    ConsentKind.WRITTEN: 1,
+    ConsentKind.VERBAL: 2,
+    ConsentKind.IMPLIED: 4,
+    ConsentKind.INQUIRY: 8,
+}
 
 
 class SuppressionScope(StrEnum):

@@ -24,6 +24,7 @@ from nurture.workspace.fields import (
     Line,
     MailAddress,
     Model,
+    Period,
     Secret,
     Selector,
     Slug,
@@ -326,6 +327,12 @@ class Settings(Model):
     consent_required: ConsentRequired = Field(
         default_factory=DEFAULT_CONSENTS.copy,
         description="Which consents allow mail, by category; `other` is everybody else. An empty list asks for none.",
+    )
+    consent_ends: dict[Country, dict[ConsentKind, Period]] = Field(
+        default_factory=dict,
+        description="How long after its date a consent holds, by the country where the person or the clinic is: "
+        "`CA: {verbal: 1 year}`. In Canada implied ones end after 2 years, inquiries after 6 months (CASL), "
+        "and can only be made to end sooner.",
     )
     feeds: dict[Slug, Feed] = Field(default_factory=dict, description="Industry news, by a short name.")
     imports: Imports = Field(default_factory=lambda: Imports(), description="What imports may bring in.")
