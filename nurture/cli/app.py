@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from nurture.cli import (
+    alerts,
     campaigns,
     contacts,
     control,
@@ -96,6 +97,7 @@ doctor.register(app)
 leave_test.register(app)
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(log.app, name="log")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(uncertain.app, name="uncertain")
 app.add_typer(contacts.app, name="contacts")
 app.add_typer(opt_outs.app, name="suppress")

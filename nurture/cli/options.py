@@ -12,15 +12,26 @@ import typer
 if TYPE_CHECKING:
     from nurture.service.house import House
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+_for_programs: list[bool] = []
+
+
+def _remember(wanted: bool) -> bool:
+    _for_programs[:] = [wanted]
+    return wanted
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.", callback=_remember)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 _workspace: list[Path] = []
+_ALERTS_SHOWN = 3
+_ALERT_WIDTH = 160
 
 
 def choose_workspace(folder: Path | None) -> None:
-    """Remember the folder given with ``--workspace``."""
+    """Remember the folder given with ``--workspace``; a command begins."""
     _workspace[:] = [folder] if folder else []
+    _for_programs.clear()
 
 
 def workspace_folder() -> Path:
@@ -50,9 +61,25 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 @contextmanager
-def house() -> Iterator[House]:
-    """The chosen clinic, opened for one command."""
+def house(*, tell_alerts: bool = True) -> Iterator[House]:
+    """The chosen clinic, opened for one command; above its words (not above JSON) stands what needs a person."""
     from nurture.service.house import open_house
 
     with open_house(workspace_folder()) as opened:
+        if tell_alerts and not any(_for_programs):
+            _tell_alerts(opened)
         yield opened
+
+
+def _tell_alerts(opened: House) -> None:
+    from nurture.cli.output import warn
+    from nurture.reports.alerts import in_words
+    from nurture.store.alerts import open_alerts
+
+    with opened.store.read() as connection:
+        found = open_alerts(connection)
+    for alert in found[:_ALERTS_SHOWN]:
+        words = in_words(alert)
+        warn(f"! {words if len(words) <= _ALERT_WIDTH else words[: _ALERT_WIDTH - 1] + '…'}")
+    if len(found) > _ALERTS_SHOWN:
+        warn(f"! and {len(found) - _ALERTS_SHOWN} more: nurture alerts")

@@ -1,4 +1,4 @@
-"""The named jobs of the loop: plan, deliver, feeds, housekeeping.
+"""The named jobs of the loop: plan, deliver, feeds, alerts, housekeeping.
 
 Each records its start, end and error in the database (`nurture status` shows
 them), so a job that fails is seen and the others go on.
@@ -27,6 +27,7 @@ log = logging.getLogger("nurture")
 PLAN = "plan"
 DELIVER = "deliver"
 FEEDS = "feeds"
+ALERTS = "alerts"
 HOUSEKEEPING = "housekeeping"
 
 # How often each is woken. What is due is asked of the database every time, so
@@ -35,6 +36,7 @@ INTERVALS = {
     PLAN: timedelta(seconds=20),
     DELIVER: timedelta(seconds=2),
     FEEDS: timedelta(minutes=60),
+    ALERTS: timedelta(seconds=30),
     HOUSEKEEPING: timedelta(seconds=30),
 }
 

@@ -23,6 +23,7 @@ from nurture.delivery.share import Share
 from nurture.delivery.worker import Worker
 from nurture.errors import NurtureError
 from nurture.service import jobs
+from nurture.service.alerting import AlertTeller
 from nurture.service.delivering import open_worker
 from nurture.service.house import House
 from nurture.service.team import Team
@@ -40,6 +41,7 @@ _FIRST_RUN = {
     jobs.FEEDS: timedelta(seconds=0.2),
     jobs.PLAN: timedelta(seconds=0.4),
     jobs.DELIVER: timedelta(seconds=1),
+    jobs.ALERTS: timedelta(seconds=5),
 }
 
 
@@ -57,10 +59,12 @@ async def run_loop(house: House, *, workers: int = 1, command: Command) -> int:
         async with open_worker(house, role=WorkerRole.LOOP, share=share) as worker:
             team = Team(house, workers, lambda member: command(member, worker.sandbox))
             await team.start()
+            teller = AlertTeller(house)
             work: Work = {
                 jobs.PLAN: lambda: asyncio.to_thread(jobs.plan, house),
                 jobs.DELIVER: lambda: worker.deliver_due(patience=jobs.PATIENCE),
                 jobs.FEEDS: lambda: asyncio.to_thread(jobs.feeds, house),
+                jobs.ALERTS: lambda: asyncio.to_thread(teller.tell),
                 jobs.HOUSEKEEPING: lambda: asyncio.to_thread(jobs.housekeeping, house),
             }
             await _work_until(stop, house, worker, work, share, meanwhile=team.stop)

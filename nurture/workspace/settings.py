@@ -253,6 +253,19 @@ class Brakes(Model):
     )
 
 
+class Alerts(Model):
+    """Who is told, beside everybody who runs a command, that something needs a person."""
+
+    to: tuple[MailAddress, ...] = Field(
+        (), max_length=10, description="Who gets alerts by mail, once live; without it the `test_recipients`."
+    )
+    mails_a_day: int = Field(6, ge=0, le=100, description="At most so many mails in 24 hours, for each of them.")
+    again_after: Duration = Field(
+        timedelta(hours=6),
+        description="An alert that ends and comes back is told again after this time at the earliest.",
+    )
+
+
 class Window(Model):
     """When mail may leave, in the reader's time zone; never from 21:00 to 07:00."""
 
@@ -338,6 +351,12 @@ class Settings(Model):
     imports: Imports = Field(default_factory=lambda: Imports(), description="What imports may bring in.")
     test_recipients: tuple[MailAddress, ...] = Field(
         (), max_length=10, description="Who may get test mails, `nurture send CAMPAIGN --test`: your own people."
+    )
+    alerts: Alerts = Field(default_factory=lambda: Alerts(), description="Who is told that something needs a person.")
+    alert_command: tuple[Line, ...] = Field(
+        (),
+        description="A program that `nurture run` starts for each alert, with the alert as JSON on its standard input: "
+        "`[/usr/local/bin/ring, --loud]`. No shell; it has 30 seconds.",
     )
     database: Annotated[str, Field(pattern=r"^(sqlite|postgresql\+psycopg):|^(env|file):")] = Field(
         "sqlite:///data/nurture.db",
