@@ -24,10 +24,16 @@ class ConsentKind(StrEnum):
     WRITTEN = "written"  # a signed form or a confirmed sign-up
     VERBAL = "verbal"  # said so, noted by the staff
     IMPLIED = "implied"  # a business relation, e.g. an exchanged card
+    INQUIRY = "inquiry"  # the person asked us something; counts as implied, and ends sooner where the law says so
 
 
 # Consents as bits, so that one integer with a delivery says which of them allow it.
-CONSENT_BITS: dict[ConsentKind, int] = {ConsentKind.WRITTEN: 1, ConsentKind.VERBAL: 2, ConsentKind.IMPLIED: 4}
+CONSENT_BITS: dict[ConsentKind, int] = {
+    ConsentKind.WRITTEN: 1,
+    ConsentKind.VERBAL: 2,
+    ConsentKind.IMPLIED: 4,
+    ConsentKind.INQUIRY: 8,
+}
 
 
 class SuppressionScope(StrEnum):
@@ -173,6 +179,8 @@ class SkipReason(StrEnum):
     """Why a person who was meant got no mail."""
 
     NO_CONSENT = "no_consent"  # consent_required is not met
+    NO_PURPOSE = "no_purpose"  # a past patient among partners, and the campaign does not say why it writes to patients
+    NO_AUTHORIZATION = "no_authorization"  # a past patient, and the mail sells or is paid by somebody else
     SUPPRESSED = "suppressed"  # the address, domain or organization is suppressed
     NO_NEWS = "no_news"  # nothing unseen for this contact
     AWAY = "away"  # an automatic answer said so, and the edition's time is over before the return

@@ -30,6 +30,7 @@ class GivenConsent:
     kind: ConsentKind
     source: str
     obtained_on: date
+    until: date | None = None  # the last day, where one was agreed
 
 
 class Candidate(NamedTuple):
@@ -248,6 +249,7 @@ class CandidateReader:
         source = cells.text(self._cell(row, "consent_source"), longest=200)
         try:
             obtained_on = cells.day(self._cell(row, "consent_date"), day_first=self._day_first)
+            until = cells.day(self._cell(row, "consent_until"), day_first=self._day_first)
         except cells.CellError as error:
             warnings.append(f"consent is not recorded: {error}")
             return self._consent
@@ -257,7 +259,10 @@ class CandidateReader:
         if obtained_on > self._today:
             warnings.append(f"consent is not recorded: {obtained_on.isoformat()} is in the future")
             return self._consent
-        return GivenConsent(kind, source, obtained_on)
+        if until is not None and until < obtained_on:
+            warnings.append(f"consent is not recorded: it ended on {until.isoformat()}, before it was given")
+            return self._consent
+        return GivenConsent(kind, source, obtained_on, until)
 
 
 def _doubtful(reader: Callable[[Cell], T | None], cell: Cell, warnings: list[str]) -> T | None:

@@ -18,7 +18,7 @@ from nurture.workspace.saved_import import IMPORT_FIELDS
 from nurture.workspace.suggestions import did_you_mean
 
 # Fields that only imports know: how one person consented.
-CONSENT_FIELDS: Final = ("consent", "consent_source", "consent_date")
+CONSENT_FIELDS: Final = ("consent", "consent_source", "consent_date", "consent_until")
 _REFUSED_AS_TARGET: Final = ("domain", "created_at")
 
 
@@ -64,6 +64,7 @@ _SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "consent": _names("consent; consent kind; consent type"),
     "consent_source": _names("consent source; source of consent"),
     "consent_date": _names("consent date; date of consent; consented on"),
+    "consent_until": _names("consent until; consent valid until; consent expires; consent expires on; consent expiry"),
 }
 
 # Health data and identity numbers (45 CFR 164.502(b): only what is needed).

@@ -18,7 +18,6 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from nurture.audience.candidates import Candidate, GivenConsent
-from nurture.audience.consent import consent_expiry
 from nurture.store.consents import ConsentRow
 from nurture.store.contacts import PersonRow
 from nurture.store.organizations import name_key
@@ -41,12 +40,11 @@ class RowKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImportRules:
-    """How far an import may go. ``country`` is the clinic's (ISO 3166-1 alpha-2)."""
+    """How far an import may go."""
 
     household: bool = False  # people may share an address
     clear_empty: bool = False  # an empty cell clears the value
     replace_tags: bool = False  # tags that the row does not have are taken away
-    country: str = "US"
     imported_from: str | None = None  # the saved import's name
 
 
@@ -250,16 +248,17 @@ def _new_consent(given: GivenConsent | None, recorded: tuple[ConsentRow, ...]) -
     return given, ""
 
 
-def consent_row(contact_id: int, given: GivenConsent, *, country: str, recorded_at: datetime) -> ConsentRow:
-    """The consent as it is kept, with the day on which it ends by itself."""
+def consent_row(contact_id: int, given: GivenConsent, *, recorded_at: datetime) -> ConsentRow:
+    """The consent as it is kept; what the law says of its end is added by `store.consents.renew_ends`."""
     return ConsentRow(
         contact_id=contact_id,
         kind=given.kind,
         source=given.source,
         obtained_on=given.obtained_on,
-        expires_on=consent_expiry(given.kind, given.obtained_on, country),
+        expires_on=given.until,
         withdrawn_at=None,
         recorded_at=recorded_at,
+        until=given.until,
     )
 
 

@@ -12,6 +12,8 @@ from nurture.audience import cells
 from nurture.audience.address_key import load_address_key
 from nurture.audience.candidates import Candidate, CandidateReader, GivenConsent
 from nurture.audience.columns import CONSENT_FIELDS, Columns, check_field, is_attribute
+from nurture.audience.consent import ConsentEnds
+from nurture.audience.consent_ends import renew_consent_ends
 from nurture.audience.contacts import find_contact
 from nurture.audience.diff import ImportRules, RowKind, consent_row
 from nurture.audience.import_diff import organization_changes
@@ -69,8 +71,7 @@ def add_contact(
     key = load_address_key(store, workspace.root / "data")
     fields = {"address": address, **(values or {})}
     reader = _reader(workspace, fields, now, categories=categories, tags=tags, consent=consent)
-    country = workspace.settings.clinic.address.country
-    rules = ImportRules(household=household, country=country)
+    rules = ImportRules(household=household)
     with store.write() as connection:
         (decided,) = next(ImportPass(connection, reader, rules, key).chunks(_row(fields))).rows
         decision = decided.decision
@@ -81,10 +82,10 @@ def add_contact(
         if decision.warnings:
             raise InputError(f"{address}: {'; '.join(decision.warnings)}")
         assert decided.candidate is not None, "a row with a decision to write was readable"
-        writer = ImportWriter(connection, source=SOURCE, now=now)
+        writer = ImportWriter(connection, source=SOURCE, ends=ConsentEnds.of(workspace.settings), now=now)
         organization = decided.candidate.organization
         writer.write_organizations({name_key(organization["name"]): organization} if organization else {})
-        (identifier,) = writer.write([contact_write(decided, country=country)])
+        (identifier,) = writer.write([contact_write(decided)])
         return people_by_id(connection, [identifier])[identifier]
 
 
@@ -236,17 +237,23 @@ def _write(
     contact_changes.remove_tags(connection, [(person.id, tag) for tag in removed])
     if edit.withdraw_consents:
         withdraw_consents(connection, person.id, now)
-    if edit.consent is None:
-        return
-    given = edit.consent
+    if edit.consent is not None:
+        _record(connection, workspace, person, edit.consent, now)
+    moved = columns.get("organization_id", person.organization_id)
+    # its country may be another one now, and with it that of all its people
+    organizations = [moved] if edit.values and "org.country" in edit.values and moved is not None else []
+    ends = ConsentEnds.of(workspace.settings)
+    renew_consent_ends(connection, ends, contact_ids=[person.id], organization_ids=organizations)
+
+
+def _record(
+    connection: Connection, workspace: Workspace, person: PersonRow, given: GivenConsent, now: datetime
+) -> None:
     known = {(row.kind, row.source, row.obtained_on) for row in consents_of(connection, [person.id]).get(person.id, ())}
     if (given.kind, given.source, given.obtained_on) in known:
         raise InputError("this consent is recorded already")
     if given.obtained_on > workspace.settings.today(now):
         raise InputError(f"the consent's date {given.obtained_on.isoformat()} is in the future")
-    organization = person.organization
-    country = person.country or (organization.country if organization else None)
-    country = country or workspace.settings.clinic.address.country
-    record_consents(connection, [consent_row(person.id, given, country=country, recorded_at=now)])
+    record_consents(connection, [consent_row(person.id, given, recorded_at=now)])
     data = {"kind": given.kind, "source": given.source}
     contact_changes.record_contact_events(connection, EventKind.CONSENTED, now, [(data, [person.id])])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nurture.audience.columns import Columns
+from nurture.audience.consent import ConsentEnds
 from nurture.audience.diff import RowKind
 from nurture.audience.import_passes import DecidedChunk, DecidedRow
 from nurture.audience.import_plan import ImportPlan
@@ -79,12 +80,12 @@ class ImportDiff:
 
 
 class DiffBuilder:
-    """Adds up decided rows. ``file_digest`` is that of the file, ``country`` the clinic's."""
+    """Adds up decided rows. ``file_digest`` is that of the file, ``ends`` says when consents end."""
 
-    def __init__(self, columns: Columns, *, file_digest: str, country: str) -> None:
+    def __init__(self, columns: Columns, *, file_digest: str, ends: ConsentEnds) -> None:
         self._columns = columns
         self._file_digest = file_digest
-        self._plan = ImportPlan(country)
+        self._plan = ImportPlan(ends)
         self._counts: Counter[RowKind] = Counter()
         self._notes: dict[str, list[RowNote]] = {}
         self._organizations: dict[str, dict[str, str]] = {}

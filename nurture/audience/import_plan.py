@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from nurture.address import Address
 from nurture.audience.candidates import GivenConsent
+from nurture.audience.consent import ConsentEnds
 from nurture.audience.diff import RowKind
 from nurture.audience.import_facts import Question
 from nurture.audience.import_passes import DecidedChunk, DecidedRow
@@ -30,7 +31,6 @@ class ContactWrite(NamedTuple):
     tags: frozenset[str]
     removed_tags: frozenset[str]
     consent: GivenConsent | None
-    country: str  # by whose law the consent ends
     old_address_hash: str | None  # where the address changes
 
 
@@ -53,13 +53,13 @@ class PlannedChunk(NamedTuple):
 
 
 class ImportPlan:
-    """All that one import writes, in the file's order. ``country`` is the clinic's.
+    """All that one import writes, in the file's order. ``ends`` says when the consents end.
 
     Kept compressed, about 100 bytes a row: a list is as big as it wants to be.
     """
 
-    def __init__(self, country: str) -> None:
-        self._country = country
+    def __init__(self, ends: ConsentEnds) -> None:
+        self.ends = ends
         self._chunks: list[bytes] = []
 
     def add(self, chunk: DecidedChunk) -> None:
@@ -68,11 +68,7 @@ class ImportPlan:
         planned = PlannedChunk(
             question=chunk.question,
             digest=chunk.digest,
-            writes=[
-                contact_write(row, country=self._country)
-                for row in rows
-                if row.decision.kind in (RowKind.NEW, RowKind.CHANGED)
-            ],
+            writes=[contact_write(row) for row in rows if row.decision.kind in (RowKind.NEW, RowKind.CHANGED)],
             refused=[
                 RefusedRow(row.row.number, row.decision.reason, row.row.cells)
                 for row in rows
@@ -89,14 +85,13 @@ class ImportPlan:
             yield planned
 
 
-def contact_write(decided: DecidedRow, *, country: str) -> ContactWrite:
-    """What a new or changed row writes; ``country`` is the clinic's."""
+def contact_write(decided: DecidedRow) -> ContactWrite:
+    """What a new or changed row writes."""
     candidate, decision = decided.candidate, decided.decision
     assert candidate is not None, "only readable rows are written"
     columns = dict(decision.columns)
     if decision.kind is RowKind.NEW or "address" in columns:
         columns.update(address_columns(candidate.address, decided.address_hash))
-    organization = candidate.organization or {}
     return ContactWrite(
         row=decision.row,
         contact_id=decision.contact_id,
@@ -107,7 +102,6 @@ def contact_write(decided: DecidedRow, *, country: str) -> ContactWrite:
         tags=decision.add_tags,
         removed_tags=decision.remove_tags,
         consent=decision.consent,
-        country=str(candidate.values.get("country") or organization.get("country") or country),
         old_address_hash=decision.old_address_hash,
     )
 

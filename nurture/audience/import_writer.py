@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from nurture.audience.candidates import GivenConsent
+from nurture.audience.consent import ConsentEnds
+from nurture.audience.consent_ends import renew_consent_ends
 from nurture.audience.diff import consent_row
 from nurture.audience.import_diff import organization_changes
 from nurture.audience.import_plan import ContactWrite
@@ -28,15 +30,16 @@ _ORGANIZATIONS_AT_ONCE: Final = 500
 
 
 class ImportWriter:
-    """Writes the chunks of one import; ``source`` names it."""
+    """Writes the chunks of one import; ``source`` names it, ``ends`` says when consents end."""
 
-    def __init__(self, connection: Connection, *, source: str, now: datetime) -> None:
-        self._connection, self._source, self._now = connection, source, now
+    def __init__(self, connection: Connection, *, source: str, ends: ConsentEnds, now: datetime) -> None:
+        self._connection, self._source, self._ends, self._now = connection, source, ends, now
         self._organization_ids: dict[str, int] = {}
 
     def write_organizations(self, organizations: Mapping[str, Mapping[str, str]]) -> None:
         """Make or change the organizations of the file, by name key."""
         keys = list(organizations)
+        moved = []  # to another country
         for start in range(0, len(keys), _ORGANIZATIONS_AT_ONCE):
             chunk = {key: organizations[key] for key in keys[start : start + _ORGANIZATIONS_AT_ONCE]}
             for key, row in organizations_by_name(self._connection, list(chunk)).items():
@@ -44,8 +47,12 @@ class ImportWriter:
                 changes = organization_changes(row, chunk[key])
                 if changes:
                     change_organization(self._connection, row.id, changes, now=self._now)
+                if "country" in changes:
+                    moved.append(row.id)
             new = [row for key, row in chunk.items() if key not in self._organization_ids]
             self._organization_ids.update(add_organizations(self._connection, new, now=self._now))
+        if moved:
+            renew_consent_ends(self._connection, self._ends, organization_ids=moved)
 
     def write(self, rows: Sequence[ContactWrite]) -> list[int]:
         """Write one chunk; gives back the ids of its new contacts."""
@@ -99,7 +106,8 @@ class ImportWriter:
         for identifier, row in written.items():
             if row.consent is not None:
                 given.setdefault(row.consent, []).append(identifier)
-                rows.append(consent_row(identifier, row.consent, country=row.country, recorded_at=self._now))
+                rows.append(consent_row(identifier, row.consent, recorded_at=self._now))
         record_consents(self._connection, rows)
+        renew_consent_ends(self._connection, self._ends, contact_ids=list(written))
         events = [({"kind": consent.kind, "source": consent.source}, ids) for consent, ids in given.items()]
         record_contact_events(self._connection, EventKind.CONSENTED, self._now, events)

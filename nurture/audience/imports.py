@@ -19,6 +19,7 @@ from typing import Final
 from nurture.audience.address_key import load_address_key
 from nurture.audience.candidates import CandidateReader, GivenConsent, sensitive_fields
 from nurture.audience.columns import Columns, match_columns
+from nurture.audience.consent import ConsentEnds
 from nurture.audience.diff import ImportRules
 from nurture.audience.import_diff import DiffBuilder, ImportDiff
 from nurture.audience.import_facts import look_up
@@ -106,7 +107,7 @@ def import_order(
         raise InputError("only a saved import (imports/NAME.yaml) knows which contacts it brought and so who is absent")
     saved = workspace.imports[name] if name else None
     if consent is None and saved is not None and saved.consent is not None:
-        consent = GivenConsent(saved.consent.kind, saved.consent.source, saved.consent.date)
+        consent = GivenConsent(saved.consent.kind, saved.consent.source, saved.consent.date, saved.consent.until)
     return ImportOrder(
         file=file,
         name=name,
@@ -145,10 +146,10 @@ def diff_import(store: Store, workspace: Workspace, order: ImportOrder, *, now: 
     one that must not be imported at all.
     """
     key = load_address_key(store, workspace.root / "data")
-    rules = _rules(order, workspace.settings)
+    rules = _rules(order)
     digest = file_digest(order.file)  # before reading: a file that changes meanwhile has another one when it is written
     with _open_file(order, workspace.settings, now) as (columns, reader, rows), store.read() as connection:
-        builder = DiffBuilder(columns, file_digest=digest, country=rules.country)
+        builder = DiffBuilder(columns, file_digest=digest, ends=ConsentEnds.of(workspace.settings))
         decided = ImportPass(connection, reader, rules, key)
         for chunk in decided.chunks(rows):
             builder.add(chunk)
@@ -167,7 +168,7 @@ def apply_import(store: Store, order: ImportOrder, diff: ImportDiff, *, now: dat
     if file_digest(order.file) != diff.file_digest:
         raise ImportRefusedError(f"{order.file} changed since the diff was shown; import again")
     with _rejects(order, diff) as reject, store.write() as connection:
-        writer = ImportWriter(connection, source=order.source, now=now)
+        writer = ImportWriter(connection, source=order.source, ends=diff.plan.ends, now=now)
         writer.write_organizations(diff.organizations)
         taken: set[int] = set()
         for chunk in diff.plan:
@@ -181,12 +182,11 @@ def apply_import(store: Store, order: ImportOrder, diff: ImportDiff, *, now: dat
     return ImportResult(new=diff.new, changed=diff.changed, archived=archived, rejected_file=path)
 
 
-def _rules(order: ImportOrder, settings: Settings) -> ImportRules:
+def _rules(order: ImportOrder) -> ImportRules:
     return ImportRules(
         household=order.household,
         clear_empty=order.clear_empty,
         replace_tags=order.replace_tags,
-        country=settings.clinic.address.country,
         imported_from=order.name,
     )
 
@@ -220,8 +220,13 @@ def _open_file(
 
 
 def _check_consent(order: ImportOrder, today: date) -> None:
-    if order.consent is not None and order.consent.obtained_on > today:
-        raise InputError(f"the consent's date {order.consent.obtained_on.isoformat()} is in the future")
+    given = order.consent
+    if given is None:
+        return
+    if given.obtained_on > today:
+        raise InputError(f"the consent's date {given.obtained_on.isoformat()} is in the future")
+    if given.until is not None and given.until < given.obtained_on:
+        raise InputError(f"the consent's last day {given.until.isoformat()} is before it was given")
 
 
 def _refuse_sensitive(columns: Columns, allowed: tuple[str, ...]) -> None:

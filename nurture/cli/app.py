@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from nurture.cli import (
+    alerts,
     campaigns,
     contacts,
     control,
@@ -105,6 +106,7 @@ senders.register(app)
 login.register(app)
 app.add_typer(inbox.app, name="inbox")
 app.add_typer(log.app, name="log")
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(uncertain.app, name="uncertain")
 app.add_typer(replies.app, name="replies")
 app.add_typer(contacts.app, name="contacts")

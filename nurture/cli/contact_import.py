@@ -29,7 +29,10 @@ Categories = Annotated[list[str] | None, typer.Option("--category", help="A cate
 Tags = Annotated[list[str] | None, typer.Option("--tag", help="A tag that everybody gets.")]
 Consent = Annotated[
     str | None,
-    typer.Option(metavar="KIND:DATE:SOURCE", help="Everybody's consent: implied:2026-04-18:business cards."),
+    typer.Option(
+        metavar="KIND:DATE:SOURCE",
+        help="Everybody's consent: implied:2026-04-18:business cards; verbal:2026-04-18..2027-04-18:fair has an end.",
+    ),
 ]
 Delimiter = Annotated[str | None, typer.Option(help="What separates columns; found out without it.")]
 MaxBad = Annotated[float, typer.Option(help="Bad rows in %, above which nothing is written.", min=0, max=100)]
@@ -165,7 +168,7 @@ def categories_named(names: list[str]) -> frozenset[Category]:
 
 
 def consent_given(text: str | None) -> GivenConsent | None:
-    """``KIND:DATE:SOURCE`` from the command line; raises `InputError` for what is none."""
+    """``KIND:DATE:SOURCE`` (or ``DATE..UNTIL``) from the command line; raises `InputError` for what is none."""
     from datetime import date
 
     from nurture.audience.candidates import GivenConsent
@@ -175,9 +178,11 @@ def consent_given(text: str | None) -> GivenConsent | None:
     if text is None:
         return None
     kind, _, rest = text.partition(":")
-    day, _, source = rest.partition(":")
+    days, _, source = rest.partition(":")
+    day, _, until = days.partition("..")
     try:
-        return GivenConsent(ConsentKind(kind), source.strip() or _no_source(), date.fromisoformat(day))
+        last = date.fromisoformat(until) if until else None
+        return GivenConsent(ConsentKind(kind), source.strip() or _no_source(), date.fromisoformat(day), last)
     except ValueError as error:
         raise InputError(f"--consent {text}: write KIND:DATE:SOURCE, e.g. implied:2026-04-18:business cards") from error
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nurture.cli.options import Json, Nameserver, dns_question, house
+from nurture.cli.nameserver import Nameserver, dns_question
+from nurture.cli.options import Json, house
 from nurture.cli.output import console, on_terminal, print_json, say, visible
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nurture.cli.options import Json, Nameserver, Yes, confirm, dns_question, house
+from nurture.cli.nameserver import Nameserver, dns_question
+from nurture.cli.options import Json, Yes, confirm, house
 from nurture.cli.output import print_json, say, table, warn
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,29 +10,28 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from nurture.doctor.resolving import Question
     from nurture.service.house import House
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+_for_programs: list[bool] = []
+
+
+def _remember(wanted: bool) -> bool:
+    _for_programs[:] = [wanted]
+    return wanted
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.", callback=_remember)]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
-Nameserver = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ADDRESS[:PORT]",
-        help="Ask this DNS server, for example your domain's own, in place of this machine's.",
-    ),
-]
-
-# IPv4 or IPv6 in brackets, with or without a port; or IPv6 alone
-_NAMESERVER = re.compile(r"(?:(?:([0-9.]+)|\[([0-9a-fA-F:.]+)\])(?::([0-9]{1,5}))?)|([0-9a-fA-F:.]+)")
-
 _workspace: list[Path] = []
+_ALERTS_SHOWN = 3
+_ALERT_WIDTH = 160
 
 
 def choose_workspace(folder: Path | None) -> None:
-    """Remember the folder given with ``--workspace``."""
+    """Remember the folder given with ``--workspace``; a command begins."""
     _workspace[:] = [folder] if folder else []
+    _for_programs.clear()
 
 
 def workspace_folder() -> Path:
@@ -63,33 +61,25 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 @contextmanager
-def house() -> Iterator[House]:
-    """The chosen clinic, opened for one command."""
+def house(*, tell_alerts: bool = True) -> Iterator[House]:
+    """The chosen clinic, opened for one command; above its words (not above JSON) stands what needs a person."""
     from nurture.service.house import open_house
 
     with open_house(workspace_folder()) as opened:
+        if tell_alerts and not any(_for_programs):
+            _tell_alerts(opened)
         yield opened
 
 
-def dns_question(nameserver: str | None) -> Question:
-    """Questions to the DNS server that somebody named, else to this machine's; `InputError` if it is no address."""
-    from ipaddress import ip_address
+def _tell_alerts(opened: House) -> None:
+    from nurture.cli.output import warn
+    from nurture.reports.alerts import in_words
+    from nurture.store.alerts import open_alerts
 
-    from nurture.doctor.resolving import network_question
-    from nurture.errors import InputError
-
-    if nameserver is None:
-        return network_question()
-    try:
-        if (named := _NAMESERVER.fullmatch(nameserver)) is None:
-            raise ValueError(nameserver)
-        address = ip_address(named[1] or named[2] or named[4])
-        number = int(named[3] or 53)
-        if not 0 < number < 65536:
-            raise ValueError(number)
-    except ValueError:
-        raise InputError(
-            f"--nameserver {nameserver}: it takes an IP address, with or without a port: 192.0.2.1, 192.0.2.1:5353, "
-            "[2001:db8::1]:53"
-        ) from None
-    return network_question([str(address)], port=number)
+    with opened.store.read() as connection:
+        found = open_alerts(connection)
+    for alert in found[:_ALERTS_SHOWN]:
+        words = in_words(alert)
+        warn(f"! {words if len(words) <= _ALERT_WIDTH else words[: _ALERT_WIDTH - 1] + '…'}")
+    if len(found) > _ALERTS_SHOWN:
+        warn(f"! and {len(found) - _ALERTS_SHOWN} more: nurture alerts")

@@ -27,7 +27,7 @@ def status(*, as_json: Json = False) -> None:
     """Show whether the loop lives, what comes next, and what needs a person; exit code 1 on trouble."""
     from nurture.reports.status import status as look
 
-    with house() as clinic:
+    with house(tell_alerts=False) as clinic:
         found = look(clinic.store, clinic.workspace, now=clinic.clock.now())
         zone = clinic.workspace.settings.zone
     if as_json:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from nurture.workspace.settings import DeadAddresses
+from nurture.workspace.brakes import DeadAddresses
 
 
 def too_many_dead(tried: int, dead: int, rule: DeadAddresses) -> str | None:

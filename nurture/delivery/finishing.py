@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from nurture.delivery.pacing import MINUTE, allowance
 from nurture.planning.windows import Openings, next_open
-from nurture.workspace.settings import FirstEdition, Sender
+from nurture.workspace.brakes import FirstEdition
+from nurture.workspace.settings import Sender
 
 _STEP = timedelta(minutes=5)
 # Without a limit of ours: what one connection surely carries.

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from nurture.vocabulary import BounceAct, BounceKind, MatchedBy
-from nurture.workspace.feedback import Bounces, Complaints, SoftBounces
+from nurture.workspace.brakes import Complaints
+from nurture.workspace.feedback import Bounces, SoftBounces
 
 PROVEN = frozenset({MatchedBy.SIGNED_ADDRESS, MatchedBy.MESSAGE_ID, MatchedBy.RELAY_ID})
 LONGEST_ABSENCE = timedelta(days=30)  # a return date that is farther away is taken for this

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from nurture.audience.consent_ends import keep_consent_ends
 from nurture.errors import ComposeError, FilesError, InputError
 from nurture.news.catalogue import all_news
 from nurture.news.item import NewsItem
@@ -107,7 +108,8 @@ class _Planner:
         self._alerts: tuple[Alert, ...] | None = None
 
     def look(self) -> Outlook:
-        """Record which versions of the files are there, then read what decides."""
+        """Record which versions of the files are there and what they say of consents, then read what decides."""
+        keep_consent_ends(self.store, self.workspace.settings)
         loaded = loaded_campaigns(self.workspace)
         with self.store.read() as connection:
             mode = meta.get_mode(connection)

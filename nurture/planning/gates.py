@@ -1,7 +1,7 @@
 """Who of the people that are meant gets the mail, and with which news. Pure.
 
 Everybody who is meant passes the gates in this order: household, suppression,
-consent, absence, frequency cap, give before ask, news. The first gate that is closed
+purpose (past patients only), consent, absence, frequency cap, give before ask, news. The first gate that is closed
 names the reason.
 """
 
@@ -23,6 +23,9 @@ REASONS_IN_WORDS: Mapping[SkipReason, str] = {
     SkipReason.SUPPRESSED: "the address, its domain or the organization is suppressed",
     SkipReason.NO_CONSENT: "there is no consent that allows this mail",
     SkipReason.AWAY: "an automatic answer told of an absence that lasts longer than this mail can wait",
+    SkipReason.NO_PURPOSE: "the reader is a past patient, and the campaign has no `purpose` (45 CFR 164.501)",
+    SkipReason.NO_AUTHORIZATION: "the reader is a past patient, and others pay for it or sell by it, which needs "
+    "an authorization signed by each patient (45 CFR 164.508(a)(3))",
     SkipReason.FREQUENCY_CAP: "another newsletter or broadcast is too near",
     SkipReason.GIVE_FIRST: "the organization had too little of use since the last time we asked for something",
     SkipReason.NO_NEWS: "there is no news that this reader has not seen",
@@ -105,12 +108,14 @@ def pass_gates(
     rules: Rules,
     facts: Facts,
     *,
+    refusal: SkipReason | None,
     consent_mask: int,
     near_since: datetime | None,
     returns_too_late: bool = False,
 ) -> Outcome:
     """What becomes of one reader; ``returns_too_late`` from an absence, for this edition.
 
+    ``refusal``: why this campaign may not write to people of the reader's categories at all, if so.
     ``near_since`` (from the function): a mail at or after it is too near; None: no cap.
     The caller adds the addressee to ``facts.taken`` for those who get the mail.
     """
@@ -119,6 +124,8 @@ def pass_gates(
         return Outcome(SkipReason.HOUSEHOLD)
     if reader.id in facts.suppressed:
         return Outcome(SkipReason.SUPPRESSED)
+    if refusal is not None:
+        return Outcome(refusal)
     if not consent_allows(consent_mask, facts.consents.get(reader.id, 0)):
         return Outcome(SkipReason.NO_CONSENT)
     if returns_too_late:

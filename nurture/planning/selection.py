@@ -21,9 +21,10 @@ from nurture.planning.windows import Openings, zone_for
 from nurture.store import Connection, feedback, history, news
 from nurture.store.plan_pages import PAGE_ROWS, PlannedDelivery
 from nurture.store.readers import Reader, meant_ids, readers_of
-from nurture.vocabulary import Category, Intent, Mode
+from nurture.vocabulary import Category, Intent, Mode, SkipReason
 from nurture.workspace.campaign import Campaign
 from nurture.workspace.conditions import All, Any_, Compare, Condition, SegmentReference
+from nurture.workspace.patients import refusal_for_past_patients
 from nurture.workspace.settings import Settings
 from nurture.workspace.workspace import Workspace
 
@@ -65,7 +66,8 @@ class Selection:
         )
         # what is decided once for all who are alike
         self._spans: dict[tuple[str | None, str | None], tuple[datetime, datetime, datetime | None]] = {}
-        self._by_categories: dict[str | None, tuple[int, Category]] = {}
+        self._by_categories: dict[str | None, tuple[int, Category, SkipReason | None]] = {}
+        self._not_for_patients = refusal_for_past_patients(self.campaign)
         self._planned: dict[tuple[object, ...], PlannedDelivery] = {}
         self._starts: dict[tuple[str | None, str | None], tuple[datetime, ...]] = {}
         self._name = campaign
@@ -145,11 +147,12 @@ class Selection:
         if returns is not None:
             not_before = max(not_before, returns)
         categories = reader.categories
-        mask, variant = self._by_categories.get(categories) or self._mask_and_variant(categories)
+        mask, variant, refusal = self._by_categories.get(categories) or self._by_category(categories)
         outcome = pass_gates(
             reader,
             self._rules,
             facts,
+            refusal=refusal,
             consent_mask=mask,
             near_since=too_near,
             returns_too_late=returns is not None and returns > not_after,
@@ -172,10 +175,11 @@ class Selection:
     def _returns(self, zones: tuple[str | None, str | None], last_day: date) -> datetime | None:
         return self._openings.after_absence(last_day, zone_for(zones, default=self.zone))
 
-    def _mask_and_variant(self, joined: str | None) -> tuple[int, Category]:
+    def _by_category(self, joined: str | None) -> tuple[int, Category, SkipReason | None]:
         categories = frozenset(map(Category, joined.split(","))) if joined else frozenset()
         mask = consent_mask(categories, self._settings.consent_required, self.campaign.consent_required)
-        found = self._by_categories[joined] = (mask, variant_for(categories, self._meant_categories))
+        refusal = self._not_for_patients if Category.PAST_PATIENT in categories else None
+        found = self._by_categories[joined] = (mask, variant_for(categories, self._meant_categories), refusal)
         return found
 
     def _span(self, zones: tuple[str | None, str | None]) -> tuple[datetime, datetime, datetime | None]:

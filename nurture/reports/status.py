@@ -11,6 +11,7 @@ from nurture.delivery.ownership import living
 from nurture.planning.approving import Words
 from nurture.planning.due import Decision, Due
 from nurture.planning.outlook import look
+from nurture.reports.alerts import in_words
 from nurture.reports.pacing import Slowed, slowed
 from nurture.store import Store, alerts, campaigns, jobs, meta, workers
 from nurture.store.accounts import state_counts
@@ -139,7 +140,7 @@ def troubles(
         if run.error is not None and run.job not in told:
             yield f"the job {run.job} failed: {run.error}"
     for alert in open_alerts:
-        yield f"{alert.kind.replace('_', ' ')} ({alert.subject}): {alert.message}"
+        yield in_words(alert)
     if undecided and not any(alert.kind is AlertKind.UNCERTAIN_DELIVERIES for alert in open_alerts):
         are = "1 delivery is" if undecided == 1 else f"{undecided} deliveries are"
         yield f"{are} uncertain, handed over without an answer: see `nurture uncertain list`"

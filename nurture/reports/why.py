@@ -266,7 +266,8 @@ def _limits(planned: PlannedDelivery) -> Check:
     if planned.reason is None:
         news = f", and there is news: {', '.join(planned.news)}" if planned.news else ""
         return Check("limits", True, f"no limit of the house keeps a mail away now{news}")
-    return Check("limits", False, REASONS_IN_WORDS[planned.reason])
+    name = "purpose" if planned.reason in (SkipReason.NO_PURPOSE, SkipReason.NO_AUTHORIZATION) else "limits"
+    return Check(name, False, REASONS_IN_WORDS[planned.reason])
 
 
 def _held_words(edition: EditionRow) -> str:

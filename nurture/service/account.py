@@ -23,20 +23,24 @@ from nurture.workspace.settings import Sender
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The sender ``name`` as real mail uses it."""
+    """The sender ``name`` as mail of that mode uses it."""
 
     name: str
+    mode: Mode
     sender: Sender
     route: Route
     signer: Signer
 
 
-def account_of(house: House, name: str) -> Account:
-    """The account of a sender; raises `SenderError` where it has none, `SecretError` for a key or a password."""
+def account_of(house: House, name: str, *, mode: Mode = Mode.LIVE, sandbox: tuple[str, int] | None = None) -> Account:
+    """The account of a sender; raises `SenderError` where it has none, `SecretError` for a key or a password.
+
+    In sandbox mode it is the sandbox's server, at ``sandbox``.
+    """
     sender = house.workspace.settings.senders[name]
-    route = route_for(name, sender, mode=Mode.LIVE, sandbox=None, root=house.root)
+    route = route_for(name, sender, mode=mode, sandbox=sandbox, root=house.root)
     route.read_password()  # one that is missing is told before anything is done
-    return Account(name, sender, route, Signer.from_settings(sender, root=house.root))
+    return Account(name, mode, sender, route, Signer.from_settings(sender, root=house.root))
 
 
 def hand_over_now(
@@ -47,7 +51,7 @@ def hand_over_now(
         return []
     limits = account.sender.limits
     # not the warm-up plan: it is about strangers' mailboxes, and mails to our own people come before its first day
-    tap = Tap(Mode.LIVE, account.name, Allowance(limits.per_minute, limits.per_day), house.workspace.settings.zone)
+    tap = Tap(account.mode, account.name, Allowance(limits.per_minute, limits.per_day), house.workspace.settings.zone)
     meter = Meter(house.store, tap, house.clock)
     try:
         return run_async(hand_over(account.route, messages, meter, patience=patience))

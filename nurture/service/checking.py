@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from nurture.errors import FilesError, Problem
+from nurture.vocabulary import SkipReason
+from nurture.workspace.patients import can_match_past_patients, refusal_for_past_patients
 from nurture.workspace.privacy import check_privacy
 from nurture.workspace.workspace import Workspace, load_workspace
 
@@ -49,11 +52,20 @@ def check(root: Path, *, now: datetime) -> CheckReport:
     found = examine_templates(workspace, news)
     return CheckReport(
         problems=tuple(sorted({*check_privacy(root, workspace.settings), *check_keys(root), *found.problems})),
-        warnings=tuple(sorted(found.warnings)),
+        warnings=tuple(sorted([*found.warnings, *_without_purpose(workspace)])),
         campaigns=tuple(_dates(workspace, now)),
         news=len(news),
         templates=len(template_names(root)),
     )
+
+
+def _without_purpose(workspace: Workspace) -> Iterator[Problem]:
+    """Campaigns for partners that leave out whoever is a past patient, too, only because nobody said why they write."""
+    for name, campaign in workspace.campaigns.items():
+        reached = can_match_past_patients(campaign.to, workspace.segments)
+        if reached and refusal_for_past_patients(campaign) is SkipReason.NO_PURPOSE:
+            words = "no `purpose`, so partners who are past patients as well are left out (45 CFR 164.501)"
+            yield Problem(f"campaigns/{name}.yaml", 0, 0, words)
 
 
 def _dates(workspace: Workspace, now: datetime) -> list[CampaignDates]:

@@ -1,4 +1,4 @@
-"""The named jobs of the loop: plan, deliver, feeds, housekeeping, notices, mailbox, replies, heartbeat.
+"""The named jobs of the loop: plan, deliver, feeds, alerts, housekeeping, notices, mailbox, replies, heartbeat.
 
 Each records its start, end and error in the database (`nurture status` shows
 them), so a job that fails is seen and the others go on.
@@ -27,6 +27,7 @@ log = logging.getLogger("nurture")
 PLAN = "plan"
 DELIVER = "deliver"
 FEEDS = "feeds"
+ALERTS = "alerts"
 HOUSEKEEPING = "housekeeping"
 MAILBOX = "mailbox"
 REPLIES = "replies"
@@ -39,6 +40,7 @@ INTERVALS = {
     PLAN: timedelta(seconds=20),
     DELIVER: timedelta(seconds=2),
     FEEDS: timedelta(minutes=60),
+    ALERTS: timedelta(seconds=30),
     HOUSEKEEPING: timedelta(seconds=30),
     MAILBOX: timedelta(seconds=5),  # of silence between its rounds, each of which waits for mail by itself
     REPLIES: timedelta(minutes=5),

@@ -23,6 +23,7 @@ from nurture.delivery.share import Share
 from nurture.delivery.worker import Worker
 from nurture.errors import NurtureError
 from nurture.service import jobs
+from nurture.service.alerting import AlertTeller
 from nurture.service.delivering import open_worker
 from nurture.service.edition_notices import send_notices
 from nurture.service.heartbeat import keep_watch
@@ -49,6 +50,7 @@ _FIRST_RUN = {
     jobs.REPLIES: timedelta(seconds=10),
     jobs.HEARTBEAT: timedelta(seconds=20),
     jobs.NOTICES: timedelta(seconds=2),
+    jobs.ALERTS: timedelta(seconds=5),
 }
 
 
@@ -67,10 +69,12 @@ async def run_loop(house: House, *, workers: int = 1, command: Command) -> int:
             team = Team(house, workers, lambda member: command(member, worker.sandbox))
             await team.start()
             listener = Listener(house)
+            teller = AlertTeller(house)
             work: Work = {
                 jobs.PLAN: lambda: asyncio.to_thread(jobs.plan, house),
                 jobs.DELIVER: lambda: worker.deliver_due(patience=jobs.PATIENCE),
                 jobs.FEEDS: lambda: asyncio.to_thread(jobs.feeds, house),
+                jobs.ALERTS: lambda: asyncio.to_thread(teller.tell),
                 jobs.HOUSEKEEPING: lambda: asyncio.to_thread(jobs.housekeeping, house),
                 jobs.MAILBOX: listener.attend,
                 jobs.REPLIES: lambda: asyncio.to_thread(tell_who_waits, house, sandbox=worker.sandbox),

@@ -1,9 +1,11 @@
-"""What needs a person; shown until it is resolved."""
+"""What needs a person; shown until it is resolved, and told to people outside, each once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -11,6 +13,9 @@ from sqlalchemy import Connection
 from nurture.store.inserting import insert
 from nurture.store.schema import alert
 from nurture.vocabulary import AlertKind
+
+# How an alert is told outside of this program: a column that says when it was.
+Channel = Literal["mailed_at", "commanded_at"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,59 @@ def resolve_alert(connection: Connection, kind: AlertKind, subject: str, now: da
 
 def open_alerts(connection: Connection) -> tuple[Alert, ...]:
     """The alerts that wait for a person, oldest first."""
-    rows = connection.execute(sa.select(alert).where(alert.c.resolved_at.is_(None)).order_by(alert.c.id))
-    return tuple(
-        Alert(row.id, AlertKind(row.kind), row.subject, row.message, row.raised_at, row.seen_at) for row in rows
+    return tuple(map(_alert, connection.execute(sa.select(alert).where(_OPEN).order_by(alert.c.id))))
+
+
+def done(connection: Connection, number: int, now: datetime) -> Alert | None:
+    """Close the open alert with this number, because a person says so; None if there is none."""
+    closing = sa.update(alert).where(alert.c.id == number, _OPEN).values(resolved_at=now).returning(alert)
+    row = connection.execute(closing).one_or_none()
+    return None if row is None else _alert(row)
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """An open alert that was not told yet. ``last_told``: when one of the same kind and subject was (UTC)."""
+
+    alert: Alert
+    last_told: datetime | None
+
+
+def untold(connection: Connection, channel: Channel) -> tuple[Untold, ...]:
+    """What is open and was not told this way, oldest first."""
+    same = alert.alias()
+    last = (
+        sa.select(sa.func.max(same.c[channel]))
+        .where(same.c.kind == alert.c.kind, same.c.subject == alert.c.subject)
+        .scalar_subquery()
     )
+    query = sa.select(alert, last.label("last_told")).where(_OPEN, alert.c[channel].is_(None)).order_by(alert.c.id)
+    return tuple(Untold(_alert(row), row.last_told) for row in connection.execute(query))
+
+
+def take(connection: Connection, channel: Channel, numbers: Sequence[int], now: datetime) -> tuple[int, ...]:
+    """Those of the alerts that nobody took before; who takes them tells them, once."""
+    taking = sa.update(alert).where(alert.c.id.in_(numbers), alert.c[channel].is_(None)).values({channel: now})
+    return tuple(connection.scalars(taking.returning(alert.c.id)))
+
+
+def give_back(connection: Connection, channel: Channel, numbers: Sequence[int]) -> None:
+    """They could not be told after all."""
+    connection.execute(sa.update(alert).where(alert.c.id.in_(numbers)).values({channel: None}))
+
+
+def mailings_since(connection: Connection, since: datetime) -> int:
+    """How many mails with alerts were written since then; one mail may hold several alerts."""
+    query = sa.select(sa.func.count(alert.c.mailed_at.distinct())).where(alert.c.mailed_at > since)
+    return connection.execute(query).scalar_one()
+
+
+_OPEN = alert.c.resolved_at.is_(None)
+
+
+def _alert(row: sa.Row[tuple[object, ...]]) -> Alert:
+    return Alert(row.id, AlertKind(row.kind), row.subject, row.message, row.raised_at, row.seen_at)
 
 
 def _open(kind: AlertKind, subject: str) -> sa.ColumnElement[bool]:
-    return sa.and_(alert.c.kind == kind, alert.c.subject == subject, alert.c.resolved_at.is_(None))
+    return sa.and_(alert.c.kind == kind, alert.c.subject == subject, _OPEN)

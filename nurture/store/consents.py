@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from nurture.store.contact_changes import insert_for_contacts
 from nurture.store.expressions import one_of
-from nurture.store.schema import consent
+from nurture.store.schema import consent, contact, organization
 from nurture.vocabulary import CONSENT_BITS, ConsentKind
 
 _KIND_OF_BIT = {bit: kind for kind, bit in CONSENT_BITS.items()}
@@ -20,7 +20,7 @@ _KIND_OF_BIT = {bit: kind for kind, bit in CONSENT_BITS.items()}
 
 @dataclass(frozen=True, slots=True)
 class ConsentRow:
-    """One recorded consent. ``withdrawn_at`` and ``recorded_at`` are UTC instants."""
+    """One recorded consent; ``expires_on`` is its last day. ``withdrawn_at`` and ``recorded_at`` are UTC instants."""
 
     contact_id: int
     kind: ConsentKind
@@ -29,6 +29,7 @@ class ConsentRow:
     expires_on: date | None
     withdrawn_at: datetime | None
     recorded_at: datetime
+    until: date | None = None  # the last day that was agreed; `expires_on` is the day that counts
 
     def holds(self, on: date) -> bool:
         """Whether it still allows mail on that day; the day of expiry is the last one."""
@@ -75,6 +76,7 @@ def consents_of(connection: Connection, contact_ids: Sequence[int]) -> dict[int,
                 expires_on=row.expires_on,
                 withdrawn_at=row.withdrawn_at,
                 recorded_at=row.recorded_at,
+                until=row.until,
             )
         )
     return {contact_id: tuple(rows) for contact_id, rows in found.items()}
@@ -84,14 +86,52 @@ def record_consents(connection: Connection, rows: Sequence[ConsentRow]) -> None:
     """Write consents; those whose (contact, kind, source, day) is recorded already stay as they are."""
     owners: dict[tuple[Any, ...], list[int]] = {}
     for row in rows:
-        values = (row.kind, row.source, row.obtained_on, row.expires_on, row.withdrawn_at, row.recorded_at)
+        values = (row.kind, row.source, row.obtained_on, row.expires_on, row.withdrawn_at, row.recorded_at, row.until)
         owners.setdefault(values, []).append(row.contact_id)
-    names = ("kind_bit", "source", "obtained_on", "expires_on", "withdrawn_at", "recorded_at")
+    names = ("kind_bit", "source", "obtained_on", "expires_on", "withdrawn_at", "recorded_at", "until")
     insert_for_contacts(
         connection,
         consent,
         [(dict(zip(names, (CONSENT_BITS[kind], *rest), strict=True)), ids) for (kind, *rest), ids in owners.items()],
     )
+
+
+def renew_ends(
+    connection: Connection,
+    last_day: Callable[[ConsentKind, date, str | None, date | None], date | None],
+    *,
+    countries: Collection[str] | None,
+    contact_ids: Sequence[int] | None = None,
+    organization_ids: Sequence[int] = (),
+) -> int:
+    """Set the last day of consents anew; how many changed.
+
+    ``last_day`` says it by kind, day, the person's country (or its organization's) and what was agreed. ``countries``
+    are those for which it may say another day than what was agreed; None: all. With ``contact_ids`` only theirs, and
+    those of the people of ``organization_ids``.
+    """
+    country = sa.func.coalesce(contact.c.country, organization.c.country)
+    may_differ = sa.true() if countries is None else country.in_(list(countries))
+    query = (
+        sa.select(consent.c.id, consent.c.kind_bit, consent.c.obtained_on, consent.c.until, consent.c.expires_on)
+        .add_columns(country.label("country"))
+        .join_from(consent, contact, consent.c.contact_id == contact.c.id)
+        .join(organization, contact.c.organization_id == organization.c.id, isouter=True)
+        .where(may_differ | consent.c.expires_on.is_distinct_from(consent.c.until))
+    )
+    if contact_ids is not None:
+        theirs = one_of(connection, consent.c.contact_id, contact_ids)
+        members = sa.select(contact.c.id).where(one_of(connection, contact.c.organization_id, organization_ids))
+        query = query.where(theirs | consent.c.contact_id.in_(members) if organization_ids else theirs)
+    changed = []
+    for row in connection.execute(query):
+        day = last_day(_KIND_OF_BIT[row.kind_bit], row.obtained_on, row.country, row.until)
+        if day != row.expires_on:
+            changed.append({"consent_id_": row.id, "day_": day})
+    if changed:
+        one = sa.update(consent).where(consent.c.id == sa.bindparam("consent_id_"))
+        connection.execute(one.values(expires_on=sa.bindparam("day_", type_=sa.Date())), changed)
+    return len(changed)
 
 
 def withdraw_consents(connection: Connection, contact_id: int, now: datetime) -> int:

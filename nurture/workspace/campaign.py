@@ -69,9 +69,13 @@ class Campaign(Model):
         description="In the name of the person under `staff` who owns the reader's organization; of the sender where "
         "there is none.",
     )
-    purpose: Purpose | None = Field(None, description="Required where past patients can match.")
+    purpose: Purpose | None = Field(
+        None,
+        description="Why it writes to past patients. Required where it means them; without it, partners who are past "
+        "patients as well are left out.",
+    )
     paid_by_third_party: bool = Field(
-        False, description="Somebody else pays for it; needs an authorization from each patient."
+        False, description="Somebody else pays for it: never for past patients, who would each have to sign for it."
     )
     consent_required: tuple[ConsentKind, ...] | None = Field(
         None, description="Tightens the settings' rule: only these consents allow mail."

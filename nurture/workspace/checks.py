@@ -13,14 +13,14 @@ from nurture.workspace.campaign import Campaign
 from nurture.workspace.conditions import Behaviour, Condition, SegmentReference, walk
 from nurture.workspace.document import Document
 from nurture.workspace.durations import duration_in_words
-from nurture.workspace.patients import can_match_past_patients
+from nurture.workspace.patients import means_past_patients
 from nurture.workspace.schedule import is_recurring
 from nurture.workspace.settings import Settings
 from nurture.workspace.settings_checks import check_window
 from nurture.workspace.suggestions import did_you_mean
 
 _AUTHORIZATION = (
-    "needs a signed authorization from each patient (45 CFR 164.508), which this version cannot keep; "
+    "needs a signed authorization from each patient (45 CFR 164.508(a)(3)), which this version cannot keep; "
     "leave past patients out, for example with `{not: {category: past_patient}}`"
 )
 
@@ -143,7 +143,7 @@ def _resolves(condition: Condition, segments: Mapping[str, Condition]) -> bool:
 
 
 def _purpose(campaign: Campaign, document: Document, segments: Mapping[str, Condition]) -> Iterator[Problem]:
-    if not _resolves(campaign.to, segments) or not can_match_past_patients(campaign.to, segments):
+    if not _resolves(campaign.to, segments) or not means_past_patients(campaign.to, segments):
         return
     if campaign.purpose is None:
         yield document.problem(

@@ -64,6 +64,17 @@ def parse_date(value: object) -> date | RelativeDate:
     raise ValueError(f"{value!r} is not a date; write `2026-12-01`, `90 days ago`, `in 2 weeks` or `today`")
 
 
+def parse_period(value: object) -> RelativeDate:
+    """``2 years``, ``6 months``, ``90 days``: how long after a date; raises ``ValueError`` with a text for people."""
+    try:
+        found = parse_date(f"in {value}")
+    except ValueError:
+        found = None
+    if not isinstance(found, RelativeDate):
+        raise ValueError(f"{value!r} is no period; write `2 years`, `6 months` or `90 days`")
+    return found
+
+
 def parse_anniversary(value: object) -> timedelta:
     """How far ahead an anniversary may lie: ``today`` is 0 days, ``next 7 days`` 7 days.
 

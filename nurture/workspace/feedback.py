@@ -1,4 +1,4 @@
-"""Settings of what bounces and complaints do."""
+"""Settings of what bounces do."""
 
 from __future__ import annotations
 
@@ -7,13 +7,6 @@ from datetime import timedelta
 from pydantic import Field
 
 from nurture.workspace.fields import Duration, Model
-
-
-class Complaints(Model):
-    """Pauses a campaign about which readers complain."""
-
-    percent: float = Field(0.3, gt=0, le=100, description="More of its readers of 30 days than this.")
-    at_least: int = Field(2, ge=1, le=10_000, description="One alone may have slipped with the mouse.")
 
 
 class SoftBounces(Model):

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from nurture.address import AddressError, clean_text, control_characters, parse_address
+from nurture.workspace.dates import RelativeDate, parse_period
 from nurture.workspace.durations import parse_duration
 from nurture.workspace.hours import OpeningHours, parse_opening_hours
 from nurture.workspace.secrets import SecretReference
@@ -94,6 +95,7 @@ Country = Annotated[str, Field(pattern=_COUNTRY), _kind("country", pattern=_COUN
 Slug = Annotated[str, Field(pattern=_SLUG), _kind("name", pattern=_SLUG)]
 Colour = Annotated[str, Field(pattern=_COLOUR), _kind("colour", pattern=_COLOUR)]
 Duration = Annotated[timedelta, BeforeValidator(_duration), _kind("duration", examples=["3 days"])]
+Period = Annotated[RelativeDate, BeforeValidator(parse_period), _kind("period", examples=["6 months"])]
 Hours = Annotated[
     OpeningHours,
     BeforeValidator(parse_opening_hours),

@@ -69,7 +69,9 @@ Dates are absolute (`2026-12-01`) or counted from today: `today`, `yesterday`, `
 Behaviours: `replied: true` is ever, `replied: false` never, `received: partner-news` is short for
 `received: {campaign: partner-news}`.
 
-Past patients: a campaign that could reach them needs a `purpose`. A condition can reach them unless it restricts
-`category` to others. What somebody else pays for, or offers somebody else's product (`third_party`), is refused for
-past patients: it needs a signed authorization from each of them (45 CFR 164.508), which this version cannot keep.
+Past patients: a campaign that means them needs a `purpose`. A condition means them unless it restricts `category` to
+others. What somebody else pays for, or offers somebody else's product (`third_party`), is refused for past patients:
+it needs a signed authorization from each of them (45 CFR 164.508(a)(3)), which this version cannot keep. Somebody who
+is a partner and a past patient is a past patient here: the mail of a partners' campaign that is paid by others, or
+that has no `purpose`, leaves such a person out, and says so.
 """

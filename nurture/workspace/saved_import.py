@@ -52,6 +52,7 @@ class ImportConsent(Model):
     kind: ConsentKind = Field(description="`written`, `verbal` or `implied`.")
     source: Line = Field(description="How the clinic knows: `intake form 2026`, `business cards, spring fair`.")
     date: datetime.date = Field(description="When it was given.")
+    until: datetime.date | None = Field(None, description="Its last day, where one was agreed.")
 
 
 class SavedImport(Model):

@@ -102,6 +102,7 @@ NEWSLETTER = """\
 kind: newsletter
 topic: partner-news                      # what readers may leave on its own
 to: {category: [healthcare_provider, community_agency, private_business, sports_club, school]}
+purpose: own_service                     # why past patients among them may get it; see docs/campaigns.md
 schedule: first tuesday at 09:30         # every 2 weeks on tuesday at 09:30 from 2026-12-01 | cron 30 9 1 * *
 content:
   news: {audience: partners, unseen: true, max: 4}
@@ -117,6 +118,7 @@ BROADCAST = """\
 kind: broadcast
 topic: partner-news                      # what readers may leave on its own
 to: {category: [healthcare_provider, community_agency, private_business, sports_club, school]}
+purpose: own_service                     # why past patients among them may get it; see docs/campaigns.md
 # schedule: 2026-12-01 at 09:30          # without it, only `nurture send` starts it
 subject: Something new at {{ clinic.name }}
 template: announcement

@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from nurture.vocabulary import Category, ConsentKind
-from nurture.workspace.feedback import Bounces, Complaints
+from nurture.workspace.brakes import Alerts, Brakes
+from nurture.workspace.feedback import Bounces
 from nurture.workspace.fields import (
     Colour,
     Country,
@@ -25,6 +26,7 @@ from nurture.workspace.fields import (
     Lines,
     MailAddress,
     Model,
+    Period,
     Secret,
     Selector,
     Slug,
@@ -244,35 +246,6 @@ class Limits(Model):
     )
 
 
-class DeadAddresses(Model):
-    """Holds an edition whose list is bad."""
-
-    after: int = Field(30, ge=1, le=10_000, description="So many mails must have been answered.")
-    percent: float = Field(8, gt=0, le=100, description="More dead addresses than this hold the edition.")
-
-
-class FirstEdition(Model):
-    """The first edition of a live clinic begins with a few mails."""
-
-    over: int = Field(100, ge=0, description="Only if it has more mails than this.")
-    sends: int = Field(30, ge=1, description="So many leave first.")
-    waits: Duration = Field(timedelta(hours=1), description="The others leave so much later.")
-
-
-class Brakes(Model):
-    """What stops an edition that goes wrong, until somebody looked. Live mail only."""
-
-    dead_addresses: DeadAddresses = Field(
-        default_factory=lambda: DeadAddresses(), description="Too many addresses that do not exist."
-    )
-    first_edition: FirstEdition = Field(
-        default_factory=lambda: FirstEdition(), description="A pause after the first mails of all."
-    )
-    complaints: Complaints = Field(
-        default_factory=lambda: Complaints(), description="Too many readers who pressed `spam`."
-    )
-
-
 class Window(Model):
     """When mail may leave, in the reader's time zone; never from 21:00 to 07:00."""
 
@@ -356,6 +329,12 @@ class Settings(Model):
     replies_read_by: Slug | None = Field(
         None, description="The person under `staff` who reads the answers; only with `mailbox: none`."
     )
+    consent_ends: dict[Country, dict[ConsentKind, Period]] = Field(
+        default_factory=dict,
+        description="How long after its date a consent holds, by the country where the person or the clinic is: "
+        "`CA: {verbal: 1 year}`. In Canada implied ones end after 2 years, inquiries after 6 months (CASL), "
+        "and can only be made to end sooner.",
+    )
     feeds: dict[Slug, Feed] = Field(default_factory=dict, description="Industry news, by a short name.")
     imports: Imports = Field(default_factory=lambda: Imports(), description="What imports may bring in.")
     replies: Replies = Field(default_factory=lambda: Replies(), description="How soon answers are answered.")
@@ -370,6 +349,12 @@ class Settings(Model):
     )
     notices: Notices = Field(
         default_factory=lambda: Notices(), description="The mail to the owner before each live edition."
+    )
+    alerts: Alerts = Field(default_factory=lambda: Alerts(), description="Who is told that something needs a person.")
+    alert_command: tuple[Line, ...] = Field(
+        (),
+        description="A program that `nurture run` starts for each alert, with the alert as JSON on its standard input: "
+        "`[/usr/local/bin/ring, --loud]`. No shell; it has 30 seconds.",
     )
     database: Annotated[str, Field(pattern=r"^(sqlite|postgresql\+psycopg):|^(env|file):")] = Field(
         "sqlite:///data/nurture.db",

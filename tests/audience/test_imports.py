@@ -138,7 +138,7 @@ def test_consent_needs_a_source_and_a_date(desk):
     diff = desk.diff(text)
     assert [note.text.partition(":")[0] for note in diff.notes["warning"]] == [
         "consent is not recorded",
-        "consent 'yes' is not recorded; write one of written, verbal, implied",
+        "consent 'yes' is not recorded; write one of written, verbal, implied, inquiry",
         "consent is not recorded",
     ]
     desk.bring(text)

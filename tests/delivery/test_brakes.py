@@ -15,7 +15,7 @@ from nurture.store.alerts import open_alerts
 from nurture.store.brakes import FirstMails
 from nurture.store.schema import delivery, edition
 from nurture.vocabulary import AlertKind, Mode
-from nurture.workspace.settings import DeadAddresses
+from nurture.workspace.brakes import DeadAddresses
 from tests.delivery.conftest import Office
 from tests.delivery.outbox import NOW
 from tests.servers.scripted_smtp import ScriptedSmtp, Step

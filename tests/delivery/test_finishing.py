@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from nurture.delivery.finishing import Finish, Pace, few_first, finish
 from nurture.planning.windows import Openings
+from nurture.workspace.brakes import FirstEdition
 from nurture.workspace.hours import parse_opening_hours
-from nurture.workspace.settings import FirstEdition, Sender, SenderLimits, WarmUp
+from nurture.workspace.settings import Sender, SenderLimits, WarmUp
 
 ZONE = ZoneInfo("America/New_York")
 OPENINGS = Openings(parse_opening_hours({"mon-fri": "08:00-18:00"}), frozenset(), timedelta(days=3))

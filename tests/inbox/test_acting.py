@@ -14,7 +14,8 @@ from nurture.inbox.acting import (
     too_many_complaints,
 )
 from nurture.vocabulary import BounceAct, BounceKind, MatchedBy
-from nurture.workspace.feedback import Bounces, Complaints
+from nurture.workspace.brakes import Complaints
+from nurture.workspace.feedback import Bounces
 
 DAY = datetime(2026, 12, 1, 9, tzinfo=UTC)
 RULES = Bounces()  # five over ten days; more than 20 that are more than a fifth

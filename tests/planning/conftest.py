@@ -104,7 +104,12 @@ class Clinic:
             ).scalar_one()
 
     def people(
-        self, number: int = 1, *categories: Category, consent: ConsentKind | None = None, **more: Any
+        self,
+        number: int = 1,
+        *categories: Category,
+        consent: ConsentKind | None = None,
+        given: date = date(2026, 1, 1),
+        **more: Any,
     ) -> list[int]:
         """Enter contacts; by default of private businesses, each with an own address."""
         ids = []
@@ -113,7 +118,7 @@ class Clinic:
                 ids.append(_add_person(connection, categories or (Category.PRIVATE_BUSINESS,), more))
                 if consent is not None:
                     row = {"contact_id": ids[-1], "kind_bit": CONSENT_BITS[consent], "source": "form"}
-                    dates = {"obtained_on": date(2026, 1, 1), "recorded_at": utc("2026-01-01T00:00")}
+                    dates = {"obtained_on": given, "recorded_at": utc("2026-01-01T00:00")}
                     connection.execute(sa.insert(consent_table).values(**row, **dates))
         return ids
 

@@ -60,12 +60,13 @@ CLOSED = {
 OPEN = {"consents": {1: WRITTEN}, "gives": {7: 1}}
 
 
-def outcome(facts: dict, *, person: Person | None = None, intent: Intent = Intent.ASK):
+def outcome(facts: dict, *, person: Person | None = None, intent: Intent = Intent.ASK, refusal=None):
     rules = Rules(intent=intent, gives_before_ask=1, news=NEWS)
     return pass_gates(
         person or Person(),
         rules,
         Facts(**facts),
+        refusal=refusal,
         consent_mask=WRITTEN,
         near_since=near_since(NOW, timedelta(days=3), NEW_YORK),
         returns_too_late="away" in facts,
@@ -89,6 +90,12 @@ def test_the_first_closed_gate_is_the_one_that_is_told(closed: set[SkipReason]):
     for reason in closed:
         facts |= CLOSED[reason]
     assert outcome(facts).reason is next(reason for reason in CLOSED if reason in closed)
+
+
+def test_what_the_law_forbids_comes_before_consent():
+    refused = outcome(OPEN | {"consents": {}}, refusal=SkipReason.NO_AUTHORIZATION)
+    assert refused.reason is SkipReason.NO_AUTHORIZATION
+    assert "45 CFR 164.508(a)(3)" in REASONS_IN_WORDS[refused.reason]
 
 
 def test_people_without_an_organization_and_gifts_need_no_gives():

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from nurture.store import feedback, suppressions
 from nurture.store.schema import delivery, edition, event
 from nurture.vocabulary import Category, ConsentKind, SuppressionReason, SuppressionScope
+from tests.planning.conftest import SETTINGS
 
 DECEMBER = "partner-news@2026-12-01T09:30"
 
@@ -85,6 +86,48 @@ def test_an_address_stays_taken_whoever_of_the_household_comes_while_the_plan_ru
     clinic.people(1, **erased)
     plan_december(clinic)
     assert clinic.rows(DECEMBER) == {first: ("queued", None), second: ("skipped", "household")}
+
+
+@pytest.mark.parametrize(
+    ("file", "outcome"),
+    [
+        ({"purpose": "own_service"}, ("queued", None)),
+        ({}, ("skipped", "no_purpose")),
+        ({"purpose": "third_party"}, ("skipped", "no_authorization")),
+        ({"purpose": "own_service", "paid_by_third_party": "true"}, ("skipped", "no_authorization")),
+    ],
+)
+def test_a_coach_who_was_a_patient_gets_nothing_that_others_pay_for_and_nothing_without_a_purpose(
+    any_clinic, file, outcome
+):
+    clinic = any_clinic
+    clinic.campaign("partner-news", **file)
+    (gym,) = clinic.people()
+    (coach,) = clinic.people(1, Category.PRIVATE_BUSINESS, Category.PAST_PATIENT, consent=ConsentKind.WRITTEN)
+    plan_december(clinic)
+    assert clinic.rows(DECEMBER) == {gym: ("queued", None), coach: outcome}
+
+
+def test_consents_end_by_the_law_where_the_reader_is(any_clinic):
+    clinic = any_clinic
+    clinic.write("nurture.yaml", SETTINGS.replace("other: []", "other: [written, implied]"))
+    clinic.campaign("partner-news")
+    gym = clinic.organization("Gym", country="CA")
+    days = {"two years ago": date(2024, 12, 1), "a day longer ago": date(2024, 11, 30)}
+    canada = {
+        name: clinic.people(1, consent=ConsentKind.IMPLIED, given=day, country="CA") for name, day in days.items()
+    }
+    (member,) = clinic.people(1, consent=ConsentKind.IMPLIED, given=date(2024, 11, 30), organization_id=gym)
+    (asked,) = clinic.people(1, consent=ConsentKind.INQUIRY, given=date(2026, 5, 31), country="CA")
+    (here,) = clinic.people(1, consent=ConsentKind.INQUIRY, given=date(2020, 5, 31))
+    plan_december(clinic)
+    assert clinic.rows(DECEMBER) == {
+        canada["two years ago"][0]: ("queued", None),
+        canada["a day longer ago"][0]: ("skipped", "no_consent"),
+        member: ("skipped", "no_consent"),
+        asked: ("skipped", "no_consent"),
+        here: ("queued", None),
+    }
 
 
 def test_who_gets_nothing_does_not_take_the_address_from_the_household(clinic):

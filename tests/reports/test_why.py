@@ -114,13 +114,16 @@ def test_consent(ask: Ask, history: Any) -> None:
     lee = history.partner()
     with history.store.write() as connection:
         connection.execute(sa.insert(contact_category).values(contact_id=lee, category=Category.PAST_PATIENT))
-    assert ask.closed() == {"consent": "this mail needs a consent that is written; recorded: none"}
+    purpose = "the reader is a past patient, and the campaign has no `purpose` (45 CFR 164.501)"
+    none = "this mail needs a consent that is written; recorded: none"
+    assert ask.closed() == {"consent": none, "purpose": purpose}
     given = ConsentRow(lee, ConsentKind.WRITTEN, "intake form", date(2026, 1, 1), date(2026, 6, 30), None, NOW)
     with history.store.write() as connection:
         consents.record_consents(connection, [given])
     assert ask.closed() == {
         "consent": "this mail needs a consent that is written; "
-        "recorded: written of 2026-01-01 (intake form, until 2026-06-30)"
+        "recorded: written of 2026-01-01 (intake form, until 2026-06-30)",
+        "purpose": purpose,
     }
 
 

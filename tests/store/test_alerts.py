@@ -33,3 +33,32 @@ def test_alerts_of_other_subjects_stay(store: Store) -> None:
             alerts.raise_alert(connection, AlertKind.JOB_FAILED, subject, "no space", NOW)
         alerts.resolve_alert(connection, AlertKind.JOB_FAILED, "plan", LATER)
         assert [alert.subject for alert in alerts.open_alerts(connection)] == ["deliver"]
+
+
+def test_of_two_that_tell_only_one_gets_an_alert(open_database: Callable[[], Store]) -> None:
+    with open_database().write() as connection:
+        alerts.raise_alert(connection, AlertKind.FEED_FAILED, "industry", "404", NOW)
+        (found,) = alerts.untold(connection, "mailed_at")
+    number = found.alert.id
+    with open_database().write() as connection:
+        assert alerts.take(connection, "mailed_at", [number], LATER) == (number,)
+    with open_database().write() as connection:
+        assert alerts.take(connection, "mailed_at", [number], LATER) == ()
+        assert alerts.untold(connection, "mailed_at") == ()
+        assert [each.alert.id for each in alerts.untold(connection, "commanded_at")] == [number]
+        alerts.give_back(connection, "mailed_at", [number])
+        assert alerts.mailings_since(connection, NOW) == 0
+        assert alerts.take(connection, "mailed_at", [number], LATER) == (number,)
+        assert alerts.mailings_since(connection, NOW) == 1
+
+
+def test_a_person_closes_one_and_it_may_come_back(store: Store) -> None:
+    with store.write() as connection:
+        alerts.raise_alert(connection, AlertKind.FEED_FAILED, "industry", "404", NOW)
+        (alert,) = alerts.open_alerts(connection)
+        alerts.take(connection, "mailed_at", [alert.id], NOW)
+        assert alerts.done(connection, alert.id, LATER) == alert
+        assert alerts.done(connection, alert.id, LATER) is None
+        assert alerts.raise_alert(connection, AlertKind.FEED_FAILED, "industry", "404", LATER)
+        (back,) = alerts.untold(connection, "mailed_at")
+    assert (back.alert.raised_at, back.last_told) == (LATER, NOW)

@@ -91,8 +91,8 @@ EDITS = [
     (CAMPAIGN, "to: partners", "to: {all: [partners, {received: {campaign: partner-new}}]}", ["campaigns/partner-news.yaml:3:44: unknown campaign `partner-new`; did you mean `partner-news`?"]),
     # past patients
     (CAMPAIGN, "to: partners", "to: {tag: vip}", ["campaigns/partner-news.yaml:3:1: past patients can match, so a `purpose` is required"]),
-    (CAMPAIGN, "to: partners", "purpose: third_party\nto: {category: past_patient}", ["campaigns/partner-news.yaml:3:10: somebody else's product for past patients needs a signed authorization from each patient (45 CFR 164.508)"]),
-    (CAMPAIGN, "to: partners", "purpose: own_service\npaid_by_third_party: true\nto: {category: past_patient}", ["campaigns/partner-news.yaml:4:22: mail to past patients that others pay for needs a signed authorization from each patient (45 CFR 164.508)"]),
+    (CAMPAIGN, "to: partners", "purpose: third_party\nto: {category: past_patient}", ["campaigns/partner-news.yaml:3:10: somebody else's product for past patients needs a signed authorization from each patient (45 CFR 164.508(a)(3))"]),
+    (CAMPAIGN, "to: partners", "purpose: own_service\npaid_by_third_party: true\nto: {category: past_patient}", ["campaigns/partner-news.yaml:4:22: mail to past patients that others pay for needs a signed authorization from each patient (45 CFR 164.508(a)(3))"]),
     # segments
     (SEGMENT, "category:", "org.cty: Salem\ncategory:", ["segments/partners.yaml:1:1: unknown field `org.cty`; did you mean `org.city`?"]),
     (SEGMENT, "category:", "all: [partners]\ncategory:", ["segments/partners.yaml:1:7: the segment `partners` refers to itself"]),

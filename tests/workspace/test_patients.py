@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from nurture.workspace.condition_parser import parse_condition
-from nurture.workspace.patients import can_match_past_patients
+from nurture.workspace.patients import can_match_past_patients, means_past_patients
 
 SEGMENTS = {
     "gyms": parse_condition({"category": "private_business"}),
@@ -43,5 +43,23 @@ CASES: list[tuple[Any, bool]] = [
 
 
 @pytest.mark.parametrize(("value", "can"), CASES, ids=[str(value) for value, _ in CASES])
-def test_a_condition_can_match_past_patients_unless_it_keeps_to_others(value: object, can: bool) -> None:
-    assert can_match_past_patients(parse_condition(value), SEGMENTS) is can
+def test_a_condition_means_past_patients_unless_it_keeps_to_others(value: object, can: bool) -> None:
+    assert means_past_patients(parse_condition(value), SEGMENTS) is can
+
+
+# a coach who was treated here is in the category sports_club, too
+SURE: list[Any] = [
+    {"category": {"not": "past_patient"}},
+    {"category": {"not": ["school", "past_patient"]}},
+    {"category": {"empty": True}},
+    {"not": PATIENT},
+    {"all": ["gyms", {"not": PATIENT}]},
+    {"any": [{"all": [SCHOOL, {"not": PATIENT}]}, {"category": {"empty": True}}]},
+    {"not": {"any": [PATIENT, {"tag": "vip"}]}},
+    {"not": {"category": ["past_patient", "school"]}},
+]
+
+
+@pytest.mark.parametrize("value", [*SURE, *(value for value, _ in CASES)], ids=str)
+def test_only_who_shuts_past_patients_out_by_name_reaches_none(value: object) -> None:
+    assert can_match_past_patients(parse_condition(value), SEGMENTS) is (value not in SURE)

@@ -23,7 +23,7 @@ worker = sa.Table(
 job_run = sa.Table(
     "job_run",
     metadata,
-    sa.Column("job", sa.Text, primary_key=True),  # plan, deliver, feeds, housekeeping, notices
+    sa.Column("job", sa.Text, primary_key=True),  # plan, deliver, feeds, mailbox ... (`service.jobs`)
     instant_column("started_at", nullable=False),
     instant_column("ended_at"),
     text_column("error", nullable=True),
@@ -71,6 +71,8 @@ alert = sa.Table(
     instant_column("raised_at", nullable=False),
     instant_column("seen_at", nullable=False),  # raised again
     instant_column("resolved_at"),
+    instant_column("mailed_at"),  # to the clinic's people
+    instant_column("commanded_at"),  # given to `alert_command`
     sa.Index(
         "uq_alert_open",
         "kind",

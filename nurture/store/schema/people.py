@@ -88,7 +88,8 @@ consent = sa.Table(
     sa.Column("kind_bit", sa.Integer, nullable=False),  # vocabulary.CONSENT_BITS
     text_column("source"),  # "intake form", "business card"
     sa.Column("obtained_on", sa.Date, nullable=False),
-    sa.Column("expires_on", sa.Date, nullable=True),
+    sa.Column("until", sa.Date, nullable=True),  # what was agreed
+    sa.Column("expires_on", sa.Date, nullable=True),  # the day that counts: the law's or what was agreed
     instant_column("withdrawn_at"),
     instant_column("recorded_at", nullable=False),
     sa.UniqueConstraint("contact_id", "kind_bit", "source", "obtained_on"),

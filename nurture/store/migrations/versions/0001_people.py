@@ -108,6 +108,7 @@ def upgrade() -> None:
         sa.Column("kind_bit", sa.Integer(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("obtained_on", sa.Date(), nullable=False),
+        sa.Column("until", sa.Date(), nullable=True),
         sa.Column("expires_on", sa.Date(), nullable=True),
         sa.Column("withdrawn_at", instant, nullable=True),
         sa.Column("recorded_at", instant, nullable=False),

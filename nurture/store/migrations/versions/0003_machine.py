@@ -25,6 +25,8 @@ def upgrade() -> None:
         sa.Column("raised_at", instant, nullable=False),
         sa.Column("seen_at", instant, nullable=False),
         sa.Column("resolved_at", instant, nullable=True),
+        sa.Column("mailed_at", instant, nullable=True),
+        sa.Column("commanded_at", instant, nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
     )
     op.create_index(
