@@ -50,6 +50,7 @@ def match(connection: Connection, traces: Traces) -> Match | None:
     for by, mail in (
         (MatchedBy.SIGNED_ADDRESS, _first(matching.by_ids(connection, traces.delivery_ids))),
         (MatchedBy.MESSAGE_ID, _first(matching.by_message_ids(connection, traces.message_ids))),
+        (MatchedBy.RELAY_ID, _first(matching.by_relay_ids(connection, traces.message_ids))),
     ):
         if mail is not None:
             return _of_mail(by, mail, traces, [person.contact_id for person in people])

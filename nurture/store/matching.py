@@ -9,7 +9,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from nurture.store.schema import contact, delivery, edition
+from nurture.store.schema import attempt, contact, delivery, edition
 from nurture.vocabulary import DeliveryState, Mode
 
 
@@ -52,6 +52,8 @@ _MAILS = sa.select(
     delivery.c.state,
 ).join_from(delivery, edition, delivery.c.edition_id == edition.c.id)
 
+_GUESSED_NEVER = 20  # characters of a server's own id
+
 # what left, or may have left
 _WENT = delivery.c.state.in_([DeliveryState.SENT, DeliveryState.UNCERTAIN, DeliveryState.SENDING, DeliveryState.FAILED])
 
@@ -69,6 +71,20 @@ def by_message_ids(connection: Connection, message_ids: Sequence[str]) -> tuple[
     query = _MAILS.add_columns(delivery.c.message_id).where(delivery.c.message_id.in_(asked))
     rows = {row["message_id"]: _mail(row) for row in connection.execute(query).mappings()}
     return tuple(rows[each] for each in asked if each in rows)
+
+
+def by_relay_ids(connection: Connection, message_ids: Sequence[str]) -> tuple[OurMail, ...]:
+    """The deliveries that a mail server took under these Message-IDs of its own, in the order given.
+
+    A server names its id with or without its domain. Short ones are left out: they come again, and can be guessed.
+    """
+    asked = [name for each in message_ids for name in (each, each.rpartition("@")[0]) if len(name) >= _GUESSED_NEVER]
+    if not asked:
+        return ()
+    query = _MAILS.add_columns(attempt.c.relay_id).join(attempt, attempt.c.delivery_id == delivery.c.id)
+    found = connection.execute(query.where(attempt.c.relay_id.in_(asked))).mappings()
+    rows = {row["relay_id"]: _mail(row) for row in found}
+    return tuple(rows[each] for each in dict.fromkeys(asked) if each in rows)
 
 
 def last_to(connection: Connection, contact_ids: Sequence[int], *, since: datetime, until: datetime) -> OurMail | None:

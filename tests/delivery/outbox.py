@@ -58,6 +58,13 @@ class Outbox:
                 )
             )
 
+    def take_as(self, delivery_id: int, relay_id: str) -> None:
+        """As if a server had taken a first try of it under this id."""
+        with self.store.write() as connection:
+            connection.execute(sa.delete(attempt).where(attempt.c.delivery_id == delivery_id))
+            values = {"claim": 1, "owner": "w", "sender": "clinic", "started_at": NOW, "relay_id": relay_id}
+            connection.execute(sa.insert(attempt).values(delivery_id=delivery_id, number=1, **values))
+
     def events(self, delivery_id: int) -> list[str]:
         with self.store.read() as connection:
             rows = connection.execute(

@@ -36,6 +36,16 @@ def test_of_several_message_ids_the_first_one_of_ours_counts(inbox: Inbox) -> No
     assert found.mail.delivery_id == inbox.outbox.delivery_ids[2]
 
 
+def test_a_bounce_may_name_our_mail_by_the_id_that_the_server_gave_it(inbox: Inbox) -> None:
+    taken_as = "0100018c00000000-11111111-2222-000000"
+    inbox.outbox.take_as(inbox.outbox.delivery_ids[1], taken_as)
+    for named in (taken_as, f"{taken_as}@email.provider.example"):
+        found = inbox.find(message_ids=("x@y", named))
+        assert (found.by, found.mail.delivery_id) == (MatchedBy.RELAY_ID, inbox.outbox.delivery_ids[1])
+    inbox.outbox.take_as(inbox.outbox.delivery_ids[1], "8F3A21C")
+    assert inbox.find(message_ids=("8F3A21C@mx.example",)) is None, "a queue's number comes again"
+
+
 def test_a_number_that_is_no_mail_of_ours_finds_nothing(inbox: Inbox) -> None:
     assert inbox.find("stranger@elsewhere.example", message_ids=("x@y",), ids=(2**40,)) is None
 
