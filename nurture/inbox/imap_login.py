@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import imaplib
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from imap_tools import BaseMailBox, ImapToolsError
 
 from nurture.address import clean_text
+from nurture.delivery.oauth.access import Grant, access_tokens, may_pass
+from nurture.delivery.oauth.endpoint import TokenError
 from nurture.delivery.routes import is_loopback
-from nurture.errors import LoginError, MailboxError
+from nurture.errors import LoginError, MailboxError, SecretError
 from nurture.inbox.imap_client import USUAL, BoundedImap, Bounds
 from nurture.workspace.fields import TlsMode
 from nurture.workspace.mailbox import Imap
@@ -27,6 +31,7 @@ class ImapAccount:
     settings: Imap
     root: Path
     bounds: Bounds = USUAL
+    grant: Grant | None = None  # a permission in the place of the password
 
     @property
     def server(self) -> str:
@@ -48,14 +53,29 @@ def log_in(account: ImapAccount) -> BoundedImap:
     settings = account.settings
     if settings.tls is TlsMode.NONE and not is_loopback(settings.host):
         raise LoginError(f"a password never goes to {settings.host} without TLS; use `tls: implicit`")
-    password = settings.password.read(account.root)
+    if account.grant is None:
+        assert settings.password is not None, "the settings were checked"
+        return _opened(account, partial(_authenticate, password=settings.password.read(account.root)))
+    token = _access_token(account.grant)
+    try:
+        return _opened(account, partial(_authorize, token=token))
+    except TokenRefusedError:
+        return _opened(account, partial(_authorize, token=_access_token(account.grant, refused=token)))
+
+
+class TokenRefusedError(LoginError):
+    """The server does not take our access token."""
+
+
+def _opened(account: ImapAccount, authenticate: Callable[[ImapAccount, BoundedImap], None]) -> BoundedImap:
+    settings = account.settings
     client = _connect(account)
     try:
         if settings.tls is TlsMode.STARTTLS:
             if "STARTTLS" not in client.capabilities:
                 raise LoginError(f"{account.server} offers no STARTTLS; use `tls: implicit` with port 993")
             client.protect(_tls_context(account))
-        _authenticate(account, client, password)
+        authenticate(account, client)
     except MailboxError:
         client.shutdown()
         raise
@@ -95,6 +115,37 @@ def _authenticate(account: ImapAccount, client: BoundedImap, password: str) -> N
         words = "check user name and password; some providers want an app password, or IMAP switched on first"
         raise kind(f"{account.server} refuses the login of {settings.username}: {said}; {words}") from None
     client._get_capabilities()  # noqa: SLF001 - more is offered after a login (RFC 9051 6.1.1); imaplib asks only once
+
+
+def _access_token(grant: Grant, *, refused: str | None = None) -> str:
+    try:
+        return access_tokens(grant).wait_for(refused=refused)
+    except (TokenError, SecretError) as error:
+        words = error.words if isinstance(error, TokenError) else str(error)
+        if may_pass(error):
+            raise MailboxError(f"the mailbox cannot be opened: {words}") from None
+        raise LoginError(f"the mailbox may not be opened: {words}; run: nurture login {grant.sender}") from None
+
+
+def _authorize(account: ImapAccount, client: BoundedImap, token: str) -> None:
+    """XOAUTH2, as Google and Microsoft describe it; after a refusal their details want an empty answer."""
+    answers = iter([f"user={account.settings.username}\x01auth=Bearer {token}\x01\x01".encode()])
+    if "AUTH=XOAUTH2" not in client.capabilities:
+        raise LoginError(f"{account.server} takes no permission (XOAUTH2); write a `password`")
+    try:
+        client.authenticate("XOAUTH2", lambda _: next(answers, b""))
+    except imaplib.IMAP4.abort as error:
+        raise _unreachable(account, error) from None
+    except imaplib.IMAP4.error as error:
+        said = clean_text(str(error).replace(token, "***"))[:300].rstrip(" .")
+        if "[UNAVAILABLE]" in said:
+            raise MailboxError(f"{account.server} cannot log us in now: {said}") from None
+        assert account.grant is not None
+        words = f"check `username`, and that the permission is for mailboxes, too: nurture login {account.grant.sender}"
+        raise TokenRefusedError(
+            f"{account.server} refuses the login of {account.settings.username}: {said}; {words}"
+        ) from None
+    client._get_capabilities()  # noqa: SLF001 - as above
 
 
 def _tls_context(account: ImapAccount) -> ssl.SSLContext:

@@ -68,7 +68,7 @@ def read_mailbox(house: House) -> TakenIn:
             "nurture.yaml names no mailbox to read; write one: `mailbox: {imap: {host: imap.provider.example, "
             "username: hello@clinic.example, password: env:IMAP_PASSWORD}}`"
         )
-    session = open_mailbox(mailbox, house.store, root=house.root)
+    session = open_mailbox(house.workspace.settings, mailbox, house.store, root=house.root)
     try:
         return take_in(house, mailbox, session)
     finally:

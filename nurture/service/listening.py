@@ -75,7 +75,8 @@ class Listener:
         if self._open is not None and self._open[0] != mailbox:
             self._let_go()
         if self._open is None:
-            self._open = mailbox, open_mailbox(mailbox, self._house.store, root=self._house.root)
+            settings, root = self._house.workspace.settings, self._house.root
+            self._open = mailbox, open_mailbox(settings, mailbox, self._house.store, root=root)
             if self._stopping.is_set():  # `close` may have looked a moment too early
                 self._open[1].stop()
         return self._open[1]

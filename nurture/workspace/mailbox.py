@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, GetJsonSchemaHandle
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from nurture.workspace.fields import Line, Model, Secret, TlsMode
+from nurture.workspace.fields import Line, Model, Secret, Slug, TlsMode
 
 NONE = "none"
 
@@ -36,7 +36,12 @@ class Imap(Model):
         TlsMode.IMPLICIT, description="`implicit` and `starttls` are verified; `none` only on this machine."
     )
     username: Line = Field(description="Account name, often the address.")
-    password: Secret = Field(description="`env:NAME` or `file:PATH`; never the password itself.")
+    password: Secret | None = Field(None, description="`env:NAME` or `file:PATH`; never the password itself.")
+    permission_of: Slug | None = Field(
+        None,
+        description="Instead of `password`: the key under `senders` of the account whose permission, from `nurture "
+        "login`, opens the mailbox, too (XOAUTH2).",
+    )
     ca_file: str | None = Field(
         None, description="PEM file of the authority that signed the server's certificate, if it is your own."
     )

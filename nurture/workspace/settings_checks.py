@@ -10,6 +10,7 @@ from nurture.errors import Problem
 from nurture.workspace.document import Document
 from nurture.workspace.fields import TlsMode
 from nurture.workspace.hours import EVENING, MORNING, OpeningHours
+from nurture.workspace.mailbox import Imap
 from nurture.workspace.paths import confined_path
 from nurture.workspace.presets import presets
 from nurture.workspace.providers import KNOWN
@@ -117,6 +118,23 @@ def _mailbox(settings: Settings, document: Document) -> Iterator[Problem]:
     if imap is not None and imap.tls is TlsMode.NONE and imap.host.lower() not in LOOPBACK:
         words = "`none` is only for a server on this machine; use `implicit`"
         yield document.problem(("mailbox", "imap", "tls"), words)
+    if imap is not None:
+        yield from _mailbox_login(imap, settings, document)
+
+
+def _mailbox_login(imap: Imap, settings: Settings, document: Document) -> Iterator[Problem]:
+    place = ("mailbox", "imap")
+    if (imap.password is None) == (imap.permission_of is None):
+        words = "write `password`, or `permission_of` with a sender that has `smtp.oauth`"
+        yield document.problem(place, words, at_key=True)
+    elif imap.permission_of is not None:
+        sender = settings.senders.get(imap.permission_of)
+        if sender is None:
+            hint = did_you_mean(imap.permission_of, settings.senders) or "; it is a key under `senders`"
+            yield document.problem((*place, "permission_of"), f"unknown sender `{imap.permission_of}`{hint}")
+        elif sender.smtp is None or sender.smtp.oauth is None:
+            words = f"`{imap.permission_of}` has no `smtp.oauth`, so there is no permission of it"
+            yield document.problem((*place, "permission_of"), words)
 
 
 def _dkim(place: tuple[str, ...], sender: Sender, document: Document) -> Iterator[Problem]:

@@ -21,6 +21,7 @@ from typing import Self
 from imap_tools.imap_utf7 import utf7_encode
 
 from tests.servers.certificates import Certificate
+from tests.servers.dovecot_sasl import OAUTH
 
 PASSWORD = "correct-horse"
 USER = "hello@riverbend.example"
@@ -66,6 +67,15 @@ service anvil {{
   chroot =
 }}
 """
+# a permission in the place of the password, which the token server is asked about
+TOKENS = """\
+auth_mechanisms = plain xoauth2
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {folder}/oauth2.conf
+}}
+"""
 TLS = """\
 ssl_cert = <{certificate}
 ssl_key = <{key}
@@ -78,9 +88,12 @@ def is_available() -> bool:
 
 
 class Dovecot:
-    """A running Dovecot that takes any user with `PASSWORD`; ``port`` speaks IMAP, ``tls_port`` over TLS."""
+    """A running Dovecot that takes any user with `PASSWORD`; ``port`` speaks IMAP, ``tls_port`` over TLS.
 
-    def __init__(self, folder: Path, certificate: Certificate | None = None) -> None:
+    With ``tokens``, the address of a token server, it also takes XOAUTH2.
+    """
+
+    def __init__(self, folder: Path, certificate: Certificate | None = None, *, tokens: str | None = None) -> None:
         self.folder = folder
         self.port = _free_port()
         self.tls_port = _free_port() if certificate else 0
@@ -100,6 +113,9 @@ class Dovecot:
         )
         if certificate:
             text += TLS.format(certificate=certificate.certificate, key=certificate.key)
+        if tokens:
+            text += TOKENS.format(folder=folder)
+            (folder / "oauth2.conf").write_text(OAUTH.format(url=tokens), encoding="utf-8")
         (folder / "dovecot.conf").write_text(text, encoding="utf-8")
 
     def __enter__(self) -> Self:
@@ -153,9 +169,12 @@ class Dovecot:
 
 
 @contextmanager
-def running_dovecot(certificate: Certificate | None = None) -> Iterator[Dovecot]:
+def running_dovecot(certificate: Certificate | None = None, *, tokens: str | None = None) -> Iterator[Dovecot]:
     """A Dovecot in a new folder that the users it runs as may look into."""
-    with tempfile.TemporaryDirectory(prefix="nurture-dovecot-") as name, Dovecot(Path(name), certificate) as dovecot:
+    with (
+        tempfile.TemporaryDirectory(prefix="nurture-dovecot-") as name,
+        Dovecot(Path(name), certificate, tokens=tokens) as dovecot,
+    ):
         yield dovecot
 
 

@@ -130,7 +130,8 @@ def test_a_mail_that_acts_does_so_once_though_two_read_it(server, at, monkeypatc
     with at() as house, at() as other:
         for _ in range(2):
             server.inbox.add(mail(1))  # it lies there twice, too
-        session = inbox.open_mailbox(house.workspace.settings.mailbox, house.store, root=house.root)
+        settings = house.workspace.settings
+        session = inbox.open_mailbox(settings, settings.mailbox, house.store, root=house.root)
         with house.store.read() as connection:
             positions = inbound.positions(connection, "hello")
         (batch,) = session.batches(positions, house.clock.now())

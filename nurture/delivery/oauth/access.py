@@ -79,6 +79,10 @@ class AccessTokens:
             return token
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._renewed, refused)
 
+    def wait_for(self, *, refused: str | None = None) -> str:
+        """As `get`, for callers without an event loop."""
+        return self._usable(refused) or self._thread.submit(self._renewed, refused).result()
+
     def _usable(self, refused: str | None) -> str | None:
         held = self._held
         if held is None or held.token == refused or monotonic() >= held.renew_at:
