@@ -48,13 +48,12 @@ def send_notices(house: House, notices: Sequence[Words], *, sandbox: tuple[str, 
 
 
 def notice_mails(house: House, account: Account, notices: Sequence[Words]) -> list[OutgoingMessage]:
-    """The mails, in the clinic's name and signed."""
+    """The mails of that account, signed."""
     now, sender = house.clock.now(), account.sender
     mails = []
     for words in notices:
         message_id = new_message_id(sender.address)
-        clinic = house.workspace.settings.clinic.name
-        raw = compose_notice(Notice(message_id, now, clinic, sender.address, words.to, words.subject, words.text))
+        raw = compose_notice(Notice(message_id, now, sender.name, sender.address, words.to, words.subject, words.text))
         signed = account.signer.sign(raw, at=now) + raw
         mails.append(OutgoingMessage(message_id, now, sender.address, words.to, signed, {}))
     return mails

@@ -285,7 +285,7 @@ def test_figures_are_the_same_before_and_after_it_is_made(live: Clinic) -> None:
     plan(live, DUE)
     with live.store.read() as connection:
         after = figures_of(connection, edition(live).id)
-    assert before.reasons == after.reasons == {SkipReason.NO_CONSENT: 4}
+    assert before.reasons == after.reasons == {SkipReason.NO_PURPOSE: 4}
     assert before.mails == after.mails == 6
     assert before.kinds == after.kinds == (MailKind(Category.PRIVATE_BUSINESS, (), 6),)
     assert list(before.starts.values()) == list(after.starts.values()) == [5, 1], "three hours later in the west"

@@ -97,7 +97,7 @@ def clinic(workspace, mode, mailbox):
     smtp = f'    address: "hello@clinic.example"\n    smtp: {{host: 127.0.0.1, port: {port}, tls: none}}\n'
     text = settings.read_text()
     assert '    address: "hello@clinic.example"\n' in text
-    settings.write_text(text.replace('    address: "hello@clinic.example"\n', smtp, 1) + mailbox)
+    settings.write_text(text.replace('    address: "hello@clinic.example"\n', smtp, 1) + mailbox + "approve: never\n")
     os.utime(settings, (1_700_000_000, 1_700_000_000))
     with open_house(workspace, clock=DrivenClock(START)) as house:
         with house.store.write() as connection:
