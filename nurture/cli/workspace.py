@@ -112,6 +112,8 @@ def _print_check(report: CheckReport) -> None:
         f"{count} {name if count == 1 else f'{name}s'}"
         for name, count in (("campaign", campaigns), ("news item", news), ("template", templates))
     )
+    for cost in report.costs:
+        say(f"As it is set up: {cost}.")
     say(f"No problems: {counted} rendered.", style="green")
 
 

@@ -11,6 +11,7 @@ from nurture.errors import FilesError, Problem
 from nurture.vocabulary import SkipReason
 from nurture.workspace.patients import can_match_past_patients, refusal_for_past_patients
 from nurture.workspace.privacy import check_privacy
+from nurture.workspace.set_up import costs
 from nurture.workspace.workspace import Workspace, load_workspace
 
 
@@ -25,10 +26,11 @@ class CampaignDates:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What was found. ``problems`` must be mended, ``warnings`` are worth a look."""
+    """What was found. ``problems`` must be mended, ``warnings`` are worth a look, ``costs`` are as the clinic chose."""
 
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    costs: tuple[str, ...]
     campaigns: tuple[CampaignDates, ...]
     news: int
     templates: int
@@ -48,11 +50,12 @@ def check(root: Path, *, now: datetime) -> CheckReport:
         workspace = load_workspace(root)
         news = load_news(workspace)
     except FilesError as error:
-        return CheckReport(error.problems, (), (), 0, 0)
+        return CheckReport(error.problems, (), (), (), 0, 0)
     found = examine_templates(workspace, news)
     return CheckReport(
         problems=tuple(sorted({*check_privacy(root, workspace.settings), *check_keys(root), *found.problems})),
         warnings=tuple(sorted([*found.warnings, *_without_purpose(workspace)])),
+        costs=costs(workspace.settings),
         campaigns=tuple(_dates(workspace, now)),
         news=len(news),
         templates=len(template_names(root)),
