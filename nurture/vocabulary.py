@@ -253,6 +253,29 @@ class LinkPurpose(StrEnum):
 
     LEAVE = "leave"  # the way out of a mail
     PROBE = "probe"  # our own question whether the page can be reached
+    VIEW = "view"  # the mail as a page for a browser
+    PREFERENCES = "preferences"  # what somebody gets, and how often
+    OPEN = "open"  # the pixel of one mail
+    EDITION_OPEN = "edition_open"  # the pixel that all past patients of an edition share; names nobody
+    CLICK = "click"  # the links of one mail
+
+
+class Visitor(StrEnum):
+    """Who or what fetched a pixel or followed a link; each judgement keeps its evidence."""
+
+    PERSON = "person"  # nothing speaks for a machine
+    MAIL_PROXY = "mail_proxy"  # a provider fetches pictures for its readers: mostly somebody opened the mail
+    PRIVACY_RELAY = "privacy_relay"  # pictures of all mails are fetched, read or not
+    SCANNER = "scanner"  # a program that looks for dangerous links
+    OWN_OFFICE = "own_office"  # somebody at the clinic
+
+
+class Tracked(StrEnum):
+    """What a mail tells us when it is read."""
+
+    PERSON = "person"  # that this reader opened it, and which links were followed
+    EDITION = "edition"  # that somebody among the past patients of the edition opened it
+    NOTHING = "nothing"  # nothing at all
 
 
 class WorkerRole(StrEnum):

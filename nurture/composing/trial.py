@@ -19,7 +19,7 @@ def trial_values(shared: Mapping[str, Any]) -> dict[str, Any]:
     which anybody leaves and no one-click header.
     """
     inert = mailto(shared["sender"]["reply_to"], subject=LINK_SUBJECT)
-    values = {name: value for name, value in shared.items() if name != "leave_page"}
+    values = {name: value for name, value in shared.items() if name != "pages"}
     return {
         **values,
         "links": dict.fromkeys(shared["links"], inert),

@@ -42,6 +42,7 @@ class PersonRow:
     time_zone: str | None
     country: str | None
     discharged_on: date | None
+    may_track: bool | None
     organization_id: int | None
     organization: OrganizationRow | None
     attributes: Mapping[str, Any]

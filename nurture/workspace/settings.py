@@ -30,6 +30,7 @@ from nurture.workspace.fields import (
 )
 from nurture.workspace.hours import parse_opening_hours
 from nurture.workspace.public_url import PublicUrl
+from nurture.workspace.tracking import Privacy
 
 
 def _as_list(value: object) -> object:
@@ -327,6 +328,7 @@ class Settings(Model):
     test_recipients: tuple[MailAddress, ...] = Field(
         (), max_length=10, description="Who may get test mails, `nurture send CAMPAIGN --test`: your own people."
     )
+    privacy: Privacy = Field(default_factory=lambda: Privacy(), description="What may be noted of readers.")
     database: Annotated[str, Field(pattern=r"^(sqlite|postgresql\+psycopg):|^(env|file):")] = Field(
         "sqlite:///data/nurture.db",
         description="Database address, or `env:NAME` / `file:PATH` that holds it. "

@@ -115,17 +115,17 @@ def test_without_a_page_somebody_must_see_the_mail_arrive(tmp_path: Path) -> Non
 def test_an_edition_keeps_its_page_and_key(tmp_path: Path) -> None:
     occurrence = Occurrence("2026-12-01T09:30", NOW)
     with clinic(tmp_path / "c", public_url="https://mail.clinic.example", port=8123) as house:
-        kept = [house.snapshot("partner-news", (), occurrence)["shared"]["leave_page"] for _ in range(2)]  # type: ignore[index]
+        kept = [house.snapshot("partner-news", (), occurrence)["shared"]["pages"] for _ in range(2)]  # type: ignore[index]
         key = read_link_keys(house.data).newest
         assert kept == [{"url": "http://127.0.0.1:8123", "key": key.id}] * 2  # in the sandbox: the page on this machine
         with house.store.write() as connection:
             meta.set_mode(connection, Mode.LIVE, NOW)
         rotate_link_keys(house.store, house.data, now=NOW)
-        live = house.snapshot("partner-news", (), occurrence)["shared"]["leave_page"]  # type: ignore[index]
+        live = house.snapshot("partner-news", (), occurrence)["shared"]["pages"]  # type: ignore[index]
         assert live == {"url": "https://mail.clinic.example", "key": read_link_keys(house.data).newest.id}
         assert live["key"] != key.id
         (house.data / "link.keys").unlink()
         with pytest.raises(SecretError, match="are missing"):  # not made anew: mails that left need the old ones
             house.snapshot("partner-news", (), occurrence)
     with clinic(tmp_path / "c", public_url=None) as house:
-        assert "leave_page" not in house.snapshot("partner-news", (), occurrence)["shared"]  # type: ignore[operator]
+        assert "pages" not in house.snapshot("partner-news", (), occurrence)["shared"]  # type: ignore[operator]

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from nurture.composing.edition import prepare_edition
 from nurture.composing.link_keys import add_link_key
-from nurture.composing.shared import LeavePage
+from nurture.composing.shared import PageAddress
 from nurture.store import Store
 from nurture.store.schema import delivery, edition, edition_content
 from nurture.web.leave import LeavePages
@@ -59,9 +59,9 @@ async def test_who_posts_the_link_of_one_mail_gets_no_other(store: Store, tmp_pa
     root = tmp_path / "clinic"
     workspace = make_clinic(root)
     key = add_link_key(root / "data", now=NOW)
-    leave = LeavePage(PAGE, key.id)
+    pages_at = PageAddress(PAGE, key.id)
     first, second = (
-        prepare_edition(workspace, "partner-news", news=(), occurrence=day, leave=leave).to_json()
+        prepare_edition(workspace, "partner-news", news=(), occurrence=day, pages=pages_at).to_json()
         for day in ("2026-12-01T09:30", "2027-01-05T09:30")
     )
     office = Office(store, root, first)

@@ -46,6 +46,7 @@ contact = sa.Table(
     text_column("time_zone", nullable=True),  # IANA name
     text_column("country", nullable=True),  # ISO 3166-1 alpha-2
     sa.Column("discharged_on", sa.Date, nullable=True),  # past patients only
+    sa.Column("may_track", sa.Boolean, nullable=True),  # opens and clicks; null: nobody asked, see `composing.tracking`
     reference_column("organization_id", "organization.id", nullable=True, on_delete="SET NULL"),
     sa.Column("attributes", Json, nullable=False),  # custom attributes; empty values are absent
     text_column("imported_from", nullable=True),  # the saved import that brought it last; tells who is absent
