@@ -27,7 +27,7 @@ class TrackingRules:
     """What holds for one edition. ``country`` is the clinic's: of contacts who have none."""
 
     partners: bool
-    patients: PatientTracking
+    patients: str  # a PatientTracking
     country: str
 
 
@@ -37,7 +37,7 @@ def tracking_rules(settings: Settings, campaign: Campaign) -> TrackingRules | No
     patients = PatientTracking.NONE if campaign.track is False else settings.privacy.track_patients
     if not partners and patients is PatientTracking.NONE:
         return None
-    return TrackingRules(partners, patients, settings.clinic.address.country)
+    return TrackingRules(partners, patients.value, settings.clinic.address.country)
 
 
 def tracked(

@@ -1,4 +1,4 @@
-"""The links of one reader: to leave (also in header fields: RFC 2369 3.2, RFC 8058 3.1), to see, to choose; the pixel."""
+"""The links of one reader: to leave (also in header fields: RFC 2369 3.2, RFC 8058 3.1), to see, to choose."""
 
 from __future__ import annotations
 
