@@ -21,11 +21,11 @@ from nurture.store import log as store_log
 from nurture.store.consents import ConsentRow, consents_of
 from nurture.store.contacts import PersonRow, people_by_address
 from nurture.store.editions import EditionRow, list_editions
-from nurture.store.log import AttemptRow
+from nurture.store.log import AttemptRow, EventRow
 from nurture.store.log_pages import Filter
 from nurture.store.plan_pages import PlannedDelivery
 from nurture.store.suppressions import SuppressionRow, suppressions_of
-from nurture.vocabulary import CONSENT_BITS, EventKind, Mode, SkipReason
+from nurture.vocabulary import CONSENT_BITS, EventKind, Mode, SkipReason, Visitor
 from nurture.workspace.campaign import Campaign
 from nurture.workspace.providers import Providers
 from nurture.workspace.workspace import Workspace
@@ -182,7 +182,7 @@ class _Question:
                 or (f"{slow.subject}: {slow.words}" if slow and row.time <= self.now else ""),
             )
             later = [
-                f"{event.kind} at {local(event.at, self.zone)}"
+                f"{event.kind}{_by_whom(event)} at {local(event.at, self.zone)}"
                 for event in (history.events if history else ())
                 if event.kind in _AFTERWARDS
             ]
@@ -260,6 +260,11 @@ def _limits(planned: PlannedDelivery) -> Check:
         news = f", and there is news: {', '.join(planned.news)}" if planned.news else ""
         return Check("limits", True, f"no limit of the house keeps a mail away now{news}")
     return Check("limits", False, REASONS_IN_WORDS[planned.reason])
+
+
+def _by_whom(event: EventRow) -> str:
+    visitor = event.data.get("visitor", Visitor.PERSON)
+    return "" if visitor == Visitor.PERSON else f" (by a program: {visitor})".replace("_", " ")
 
 
 def _held_words(edition: EditionRow) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from nurture.store.schema import contact, delivery, event
-from nurture.vocabulary import DeliveryState, EventKind
+from nurture.vocabulary import DeliveryState, EventKind, Visitor
 
 KINDS = (EventKind.OPENED, EventKind.CLICKED)
 
@@ -41,6 +41,15 @@ class NotedVisit:
     delivery_id: int
     at: datetime
     data: Mapping[str, Any]
+
+
+VISITOR = event.c.data["visitor"].as_string()
+
+
+def by_reader(kind: EventKind, *, proxies: bool = False) -> sa.ColumnElement[bool]:
+    """For WHERE: an open or click was a person's; with ``proxies`` also where a provider fetched for its reader."""
+    found = VISITOR == Visitor.PERSON
+    return sa.or_(found, VISITOR == Visitor.MAIL_PROXY) if proxies and kind is EventKind.OPENED else found
 
 
 _MAILS = (

@@ -119,9 +119,9 @@ class Noting:
             ids = {mail.delivery_id for mail, _ in found.rows if mail}
             now = visits.find_mails(connection, sorted(ids), hold=True)  # who was erased this moment is not noted
             may = {number for number, mail in now.items() if mail.may_note}
-            visits.note(connection, [row for mail, row in found.rows if mail is None or mail.delivery_id in may])
-            for visit, data, key in found.anew:
+            for visit, data, key in found.anew:  # first: a person's key may be free then
                 visits.rejudge(connection, visit, data, key=key)
+            visits.note(connection, [row for mail, row in found.rows if mail is None or mail.delivery_id in may])
 
     def _of_mails(
         self, connection: Connection, group: Sequence[Asked], ring: KeyRing, own: Sequence[Network]
@@ -165,11 +165,13 @@ def _judged(
     touches = [Touch(old.data.get("link"), old.at, Visitor(old.data["visitor"])) for old in earlier]
     touches += [Touch(visit.link, visit.at, said.visitor) for visit, said in zip(new, alone, strict=True)]
     together = judge_together(touches)
-    keys = {_key(mail, touch.link, touch.visitor) for touch in touches[: len(earlier)]}
+    keys = set()
     for place, old in enumerate(earlier):
-        if (said := together.get(place)) is not None:
-            data = {**old.data, **_said(said)}
-            found.anew.append((old, data, _key(mail, old.data.get("link"), said.visitor)))
+        if (anew := together.get(place)) is None:
+            keys.add(_key(mail, touches[place].link, touches[place].visitor))
+        else:
+            keys.add(_key(mail, touches[place].link, anew.visitor))
+            found.anew.append((old, {**old.data, **_said(anew)}, _key(mail, touches[place].link, anew.visitor)))
     for place, (visit, said) in enumerate(zip(new, alone, strict=True), start=len(earlier)):
         said = together.get(place, said)
         key = _key(mail, visit.link, said.visitor)
