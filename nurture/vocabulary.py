@@ -176,6 +176,7 @@ class SkipReason(StrEnum):
     RENDER_ERROR = "render_error"  # the template failed for this contact
     GIVE_FIRST = "give_first"  # too few gives since the last ask
     ARCHIVED = "archived"  # the contact was archived after planning
+    PAUSED = "paused"  # the reader wants no mail before a day
 
 
 class AttemptPhase(StrEnum):
@@ -242,6 +243,7 @@ class EventKind(StrEnum):
     COMPLAINED = "complained"  # a complaint came back
     UNSUBSCRIBED = "unsubscribed"  # the person left
     RETURNED = "returned"  # the person wants mails again
+    PREFERRED = "preferred"  # the person chose what to get, and how often
     IMPORTED = "imported"  # a contact came in or changed by an import
     SUPPRESSED = "suppressed"  # a suppression was set
     CONSENTED = "consented"  # a consent was recorded
@@ -305,4 +307,5 @@ class AlertKind(StrEnum):
     EDITION_MISSED = "edition_missed"  # an edition's time went by
     CONFIRM_EDITION = "confirm_edition"  # an edited or renamed campaign needs a yes
     FEED_FAILED = "feed_failed"  # a feed cannot be read
+    PAGES_UNREACHED = "pages_unreached"  # public_url does not lead to the readers' pages
     COPY_UNNOTICED = "copy_unnoticed"  # the file outside the folder that tells a restored copy cannot be kept

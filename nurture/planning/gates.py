@@ -1,7 +1,7 @@
 """Who of the people that are meant gets the mail, and with which news. Pure.
 
 Everybody who is meant passes the gates in this order: household, suppression,
-consent, frequency cap, give before ask, news. The first gate that is closed
+consent, pause, frequency cap, give before ask, news. The first gate that is closed
 names the reason.
 """
 
@@ -27,7 +27,21 @@ REASONS_IN_WORDS: Mapping[SkipReason, str] = {
     SkipReason.NO_NEWS: "there is no news that this reader has not seen",
     SkipReason.RENDER_ERROR: "the template failed for this reader",
     SkipReason.ARCHIVED: "the contact is archived",
+    SkipReason.PAUSED: "the reader wants no mail before a day",
 }
+
+
+class Wish(Protocol):
+    """What a reader chose; `store.wishes.Wish` fits."""
+
+    @property
+    def gap(self) -> int | None:
+        """At most one mail in so many days."""
+        ...
+
+    def pauses(self, on: date) -> bool:
+        """Whether there shall be no mail on that day."""
+        ...
 
 
 class Reader(Protocol):
@@ -79,7 +93,7 @@ class Facts:
     ``taken``: addressees whose address gets this edition already. ``consents``: bits
     of the consents that hold. ``received``: when the last counted mail of
     another edition left, or will. ``gives``: by organization, editions of use
-    since the last ask. ``seen``: ids of news by contact.
+    since the last ask. ``seen``: ids of news by contact. ``wishes``: what readers chose.
     """
 
     taken: set[int] = field(default_factory=set)
@@ -88,6 +102,7 @@ class Facts:
     received: Mapping[int, datetime] = field(default_factory=dict)
     gives: Mapping[int, int] = field(default_factory=dict)
     seen: Mapping[int, Set[str]] = field(default_factory=dict)
+    wishes: Mapping[int, Wish] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +114,17 @@ class Outcome:
 
 
 def pass_gates(
-    reader: Reader, rules: Rules, facts: Facts, *, consent_mask: int, near_since: datetime | None
+    reader: Reader,
+    rules: Rules,
+    facts: Facts,
+    *,
+    consent_mask: int,
+    near_since: datetime | None,
+    paused: bool = False,
 ) -> Outcome:
     """What becomes of one reader.
 
-    ``near_since`` (from the function): a mail at or after it is too near; None: no cap.
+    ``near_since`` (from the function): a mail at or after it is too near; None: no cap. ``paused``: by the reader.
     The caller adds the addressee to ``facts.taken`` for those who get the mail.
     """
     received = facts.received.get(reader.id)
@@ -113,6 +134,8 @@ def pass_gates(
         return Outcome(SkipReason.SUPPRESSED)
     if not consent_allows(consent_mask, facts.consents.get(reader.id, 0)):
         return Outcome(SkipReason.NO_CONSENT)
+    if paused:
+        return Outcome(SkipReason.PAUSED)
     if received is not None and near_since is not None and received >= near_since:
         return Outcome(SkipReason.FREQUENCY_CAP)
     if (

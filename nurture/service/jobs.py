@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from nurture.errors import NurtureError
 from nurture.service.house import House
+from nurture.service.visits import forget_visits, look_at_pages
 from nurture.store import alerts, jobs
 from nurture.vocabulary import AlertKind
 
@@ -126,7 +127,10 @@ def feeds(house: House) -> FeedReport:
 
 
 def housekeeping(house: House) -> None:
-    """Keep segments fast: custom attributes that conditions use get an index."""
+    """Keep segments fast, forget who looked at mails long ago, see that the readers' pages are reached from outside.
+
+    Custom attributes that conditions use get an index.
+    """
     from nurture.audience.segments import attributes_used
     from nurture.store.expressions import ensure_attribute_indices
 
@@ -134,3 +138,5 @@ def housekeeping(house: House) -> None:
     conditions = [*workspace.segments.values(), *(campaign.to for campaign in workspace.campaigns.values())]
     with house.store.write() as connection:
         ensure_attribute_indices(connection, attributes_used(conditions))
+    forget_visits(house)
+    look_at_pages(house)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -137,19 +137,22 @@ def rejudge(connection: Connection, visit: NotedVisit, data: Mapping[str, Any], 
         connection.execute(sa.delete(event).where(event.c.id == visit.id))
 
 
-def forget_details(connection: Connection, names: Iterable[str], *, before: datetime, limit: int = 500) -> int:
-    """Take ``names`` out of the data of visits before an instant; how many had any."""
-    names = tuple(names)
-    query = (
-        sa.select(event.c.id, event.c.data)
-        .where(event.c.kind.in_(KINDS), event.c.at < before, event.c.data[names[0]].is_not(None))
-        .limit(limit)
-    )
-    rows = connection.execute(query).all()
+def has_details(connection: Connection, names: Collection[str], *, before: datetime) -> bool:
+    """Whether `forget_details` would find anything."""
+    return connection.execute(_with_details(names, before).limit(1)).first() is not None
+
+
+def forget_details(connection: Connection, names: Collection[str], *, before: datetime, limit: int = 500) -> None:
+    """Take ``names`` out of the data of visits before an instant; of so many at once."""
+    rows = connection.execute(_with_details(names, before).limit(limit)).all()
     for row in rows:
         kept = {name: value for name, value in row.data.items() if name not in names}
         connection.execute(sa.update(event).where(event.c.id == row.id).values(data=kept))
-    return len(rows)
+
+
+def _with_details(names: Collection[str], before: datetime) -> sa.Select[tuple[int, Mapping[str, Any]]]:
+    some = sa.or_(*(event.c.data[name].as_string().is_not(None) for name in names))
+    return sa.select(event.c.id, event.c.data).where(event.c.kind.in_(KINDS), event.c.at < before, some)
 
 
 @cache

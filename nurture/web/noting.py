@@ -38,7 +38,6 @@ log = logging.getLogger("nurture")
 WAITING: Final = 20_000  # visits in memory while the database cannot take them; what comes then is not counted
 TOGETHER: Final = 250
 AGAIN: Final = 1.0  # seconds until a write that failed is tried again
-DETAILS: Final = ("network", "program")  # of a visit's data: forgotten after `privacy.visit_details`
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,8 @@ def upgrade() -> None:
         sa.Column("time_zone", sa.Text(), nullable=True),
         sa.Column("country", sa.Text(), nullable=True),
         sa.Column("discharged_on", sa.Date(), nullable=True),
+        sa.Column("mail_gap", sa.Integer(), nullable=True),
+        sa.Column("paused_until", sa.Date(), nullable=True),
         sa.Column("may_track", sa.Boolean(), nullable=True),
         sa.Column("organization_id", identifier, nullable=True),
         sa.Column("attributes", json, nullable=False),
