@@ -30,6 +30,7 @@ GROUPS = (
     "log_pages",
     "importing",
     "segments",
+    "visits",
     "sample_clinic",
 )
 RESULT = ROOT / "build" / "bench.json"

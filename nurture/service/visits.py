@@ -11,21 +11,26 @@ from nurture.vocabulary import AlertKind, Mode
 LOOK_EVERY = timedelta(hours=12)  # links are wrapped while the last look is two days old at most
 LOOK_AGAIN = timedelta(minutes=30)  # after one that failed
 _DETAILS = ("network", "program")
-_LAST_LOOK = "web_looked_at"
+_LAST_LOOK, _FORGOTTEN = "web_looked_at", "visits_forgotten"  # in meta; the second with the last event seen
 
 
 def forget_visits(house: House) -> None:
-    """Take network and program out of visits that are older than `privacy.visit_details`."""
-    before = house.clock.now() - house.workspace.settings.privacy.visit_details
+    """Once a day take network and program out of visits that are older than `privacy.visit_details`."""
+    now = house.clock.now()
+    before = now - house.workspace.settings.privacy.visit_details
     with house.store.read() as connection:
-        if not visits.has_details(connection, _DETAILS, before=before):
-            return
-    with house.store.write_in_turn() as connection:
-        visits.forget_details(connection, _DETAILS, before=before)
+        at, _, through = (meta.get(connection, _FORGOTTEN) or "").partition(" ")
+    if at and now - datetime.fromisoformat(at) < timedelta(days=1):
+        return
+    last: int | None = int(through or 0)
+    while last is not None:
+        with house.store.write_in_turn() as connection:
+            meta.put(connection, _FORGOTTEN, f"{now.isoformat()} {last}")
+            last = visits.forget_details(connection, _DETAILS, after_id=last, before=before)
 
 
 def look_at_pages(house: House) -> None:
-    """Ask for our own pages over `public_url` twice a day, as `nurture leave-test` does; raise an alert if they are gone.
+    """Ask for our own pages over `public_url` twice a day, as `nurture leave-test` does; an alert says if in vain.
 
     Live mode only: mails of the sandbox lead to this machine.
     """

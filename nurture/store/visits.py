@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from itertools import takewhile
 from typing import Any
 
 import sqlalchemy as sa
@@ -137,22 +138,27 @@ def rejudge(connection: Connection, visit: NotedVisit, data: Mapping[str, Any], 
         connection.execute(sa.delete(event).where(event.c.id == visit.id))
 
 
-def has_details(connection: Connection, names: Collection[str], *, before: datetime) -> bool:
-    """Whether `forget_details` would find anything."""
-    return connection.execute(_with_details(names, before).limit(1)).first() is not None
+def forget_details(
+    connection: Connection, names: Collection[str], *, after_id: int, before: datetime, limit: int = 2000
+) -> int | None:
+    """Take ``names`` out of the data of visits that are older than ``before``, among the next events after an id.
+
+    Gives back the last id that was looked at; None: the next event is younger, or there is none.
+    """
+    rows = connection.execute(_NEXT.limit(limit), {"after_id": after_id}).all()
+    old = list(takewhile(lambda row: row.at < before, rows))
+    for row in old:
+        if row.kind in KINDS and not row.data.keys().isdisjoint(names):
+            kept = {name: value for name, value in row.data.items() if name not in names}
+            connection.execute(sa.update(event).where(event.c.id == row.id).values(data=kept))
+    return old[-1].id if old else None
 
 
-def forget_details(connection: Connection, names: Collection[str], *, before: datetime, limit: int = 500) -> None:
-    """Take ``names`` out of the data of visits before an instant; of so many at once."""
-    rows = connection.execute(_with_details(names, before).limit(limit)).all()
-    for row in rows:
-        kept = {name: value for name, value in row.data.items() if name not in names}
-        connection.execute(sa.update(event).where(event.c.id == row.id).values(data=kept))
-
-
-def _with_details(names: Collection[str], before: datetime) -> sa.Select[tuple[int, Mapping[str, Any]]]:
-    some = sa.or_(*(event.c.data[name].as_string().is_not(None) for name in names))
-    return sa.select(event.c.id, event.c.data).where(event.c.kind.in_(KINDS), event.c.at < before, some)
+_NEXT = (
+    sa.select(event.c.id, event.c.kind, event.c.at, event.c.data)
+    .where(event.c.id > sa.bindparam("after_id"))
+    .order_by(event.c.id)
+)
 
 
 @cache
