@@ -56,8 +56,8 @@ def prefer(connection: Connection, mail: LeftMail, wanted: Wanted, *, now: datet
     assert mail.contact_id is not None, "who was erased has no preferences"
     changed = []
     for topic, was in before.topics.items():
-        if (wish := topic in wanted.topics) is not was:
-            choice = Choice.RETURN if wish else Choice.TOPIC
+        if (stays := topic in wanted.topics) is not was:
+            choice = Choice.RETURN if stays else Choice.TOPIC
             if leaving.decide_topic(connection, replace(mail, topic=topic), choice, now=now):
                 changed.append(topic)
     wish = bounded(wanted.wish, today)

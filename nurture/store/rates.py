@@ -79,7 +79,10 @@ def touched(connection: Connection, edition_ids: Sequence[int]) -> tuple[Touched
         .subquery()
     )
     query = sa.select(*each.c, sa.func.count()).group_by(*each.c)
-    return tuple(TouchedMails(row[0], *map(bool, row[1:6]), row[6]) for row in connection.execute(query))
+    return tuple(
+        TouchedMails(row[0], bool(row[1]), bool(row[2]), bool(row[3]), bool(row[4]), bool(row[5]), row[6])
+        for row in connection.execute(query)
+    )
 
 
 def shared_opens(connection: Connection, edition_ids: Sequence[int]) -> dict[int, int]:

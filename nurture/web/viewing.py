@@ -18,6 +18,7 @@ from nurture.composing.link_tokens import KeyRing, is_genuine, parse_token
 from nurture.composing.message import Composer
 from nurture.composing.recipient import Recipient, recipient_values
 from nurture.delivery.messages import EditionLink, link_tokens
+from nurture.errors import RenderError
 from nurture.store import Connection, Store, editions
 from nurture.store.log import DeliveryHistory, history
 from nurture.vocabulary import Category, LinkPurpose
@@ -41,9 +42,9 @@ class Viewing:
         self._lock = Lock()
 
     def page(self, text: str) -> Response | None:
-        """The mail of a token; None for a link that is none of ours, or whose reader was erased.
+        """The mail of a token; None for a link that is none of ours, or where nothing can be shown.
 
-        Raises `StoreError`, `SecretError`, `ComposeError`.
+        Raises `StoreError`, `SecretError`.
         """
         token = parse_token(text)
         if token is None:
@@ -58,7 +59,10 @@ class Viewing:
         recipient = _recipient(found, composer, ring) if composer else None
         if composer is None or recipient is None:
             return None
-        html = composer.browser_html(composer.compose(recipient))
+        try:
+            html = composer.browser_html(composer.compose(recipient))
+        except RenderError:
+            return None  # a template that `nurture check` refuses: it cannot do without the reader's name
         return HTMLResponse(html, headers={**HEADERS, "Content-Security-Policy": _POLICY})
 
     def _composer(self, connection: Connection, edition_id: int) -> Composer | None:

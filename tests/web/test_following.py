@@ -37,7 +37,7 @@ TEMPLATE = """\
     <mj-section><mj-column>
       <mj-text>Hello {{ contact.greeting }}: <a href="https://riverbend.example/a?b=1&amp;c=2">one</a>,
         <a href="{{ values.two }}">two</a>, <a href="https://riverbend.example/three">three</a>,
-        <a href="https://maps.example/?q={{ contact.first_name }}">yours</a>,
+        <a href="https://maps.example/?q={{ contact.first_name | default('') }}">yours</a>,
         <a href="mailto:hello@riverbend.example">write</a>, <a href="tel:5550140">call</a>.</mj-text>
       <mj-text>{{ clinic.name }}, {{ clinic.address.line }}, {{ clinic.phone }}. Reply STOP, or
         <a href="{{ links.unsubscribe }}">leave</a>.</mj-text>
@@ -91,7 +91,8 @@ async def send(store: Store, root: Path, *, categories: tuple[str, ...] = (), pa
     make_clinic(root)
     (root / "templates/emails/plain.mjml").write_text(TEMPLATE)
     campaign = root / "campaigns/partner-news.yaml"
-    campaign.write_text(campaign.read_text() + "values: {two: 'https://partner.example/two'}\n")
+    text = campaign.read_text().replace("{{ contact.first_name }}", "{{ contact.greeting }}")
+    campaign.write_text(text + "values: {two: 'https://partner.example/two'}\n")
     workspace = load_workspace(root)
     key = add_link_key(root / "data", now=NOW)
     pages = PageAddress(PAGE, key.id, TrackingRules(True, patients, "US"))
