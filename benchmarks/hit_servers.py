@@ -5,6 +5,7 @@ The port is the first line of output; SIGTERM ends them in order.
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -82,14 +83,19 @@ def main() -> None:
         signal.signal(number, lambda *_: stop.set())
     which, folder = sys.argv[1], Path(sys.argv[2])
     if which == "orm":
-        server = serve(orm_app(folder, int(sys.argv[3])), host="127.0.0.1", port=0, bounds=_BOUNDS)
+        app = orm_app(folder, int(sys.argv[3]))
+        gc.collect()
+        gc.freeze()
+        server = serve(app, host="127.0.0.1", port=0, bounds=_BOUNDS)
         print(server.port, flush=True)
         stop.wait()
         server.stop()
         return
     with open_house(folder) as house:
+        gc.collect()
+        gc.freeze()  # as `service.pages` does
         pages = ReaderPages(house.store, house.data, lambda: house.workspace.settings, house.clock)
-        server = serve(pages, host="127.0.0.1", port=0, bounds=_BOUNDS)
+        server = serve(pages, host="127.0.0.1", port=0, bounds=_BOUNDS, brief=pages.brief)
         print(server.port, flush=True)
         stop.wait()
         server.stop()

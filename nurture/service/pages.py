@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -27,9 +28,11 @@ def pages_served(house: House) -> Iterator[WebServer | None]:
         yield None
         return
     link_keys(house.store, house.data, now=house.clock.now())
+    gc.collect()
+    gc.freeze()  # a full collection would stop all answers for as long as it takes to look at the whole program
     pages = ReaderPages(house.store, house.data, lambda: house.workspace.settings, house.clock)
     try:
-        server = serve(pages, host=settings.web.host, port=settings.web.port)
+        server = serve(pages, host=settings.web.host, port=settings.web.port, brief=pages.brief)
         try:
             yield server
         finally:

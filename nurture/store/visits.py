@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
+from nurture.store.expressions import one_of_parameter
 from nurture.store.schema import contact, delivery, event
 from nurture.vocabulary import DeliveryState, EventKind, Visitor
 
@@ -35,6 +36,15 @@ class VisitedMail:
 
 
 @dataclass(frozen=True, slots=True)
+class LinkedMail:
+    """What links of a mail are signed for, and its edition; neither ever changes."""
+
+    delivery_id: int
+    edition_id: int
+    recipient_key: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotedVisit:
     """An open or a click in the log. ``data`` as `new_visit` makes it."""
 
@@ -53,24 +63,20 @@ def by_reader(kind: EventKind, *, proxies: bool = False) -> sa.ColumnElement[boo
     return sa.or_(found, VISITOR == Visitor.MAIL_PROXY) if proxies and kind is EventKind.OPENED else found
 
 
-_MAILS = (
-    sa.select(
-        delivery.c.id,
-        delivery.c.edition_id,
-        delivery.c.contact_id,
-        delivery.c.recipient_key,
-        sa.case((delivery.c.state == DeliveryState.SENT, delivery.c.settled_at), else_=delivery.c.marked_at),
-        sa.and_(delivery.c.contact_id.is_not(None), sa.func.coalesce(contact.c.may_track, sa.true())),
-    )
-    .join_from(delivery, contact, delivery.c.contact_id == contact.c.id, isouter=True)
-    .where(delivery.c.id.in_(sa.bindparam("ids", expanding=True)))
-)
-_HELD_MAILS = _MAILS.with_for_update(read=True, of=delivery)
+_MAILS = sa.select(
+    delivery.c.id,
+    delivery.c.edition_id,
+    delivery.c.contact_id,
+    delivery.c.recipient_key,
+    sa.case((delivery.c.state == DeliveryState.SENT, delivery.c.settled_at), else_=delivery.c.marked_at),
+    sa.and_(delivery.c.contact_id.is_not(None), sa.func.coalesce(contact.c.may_track, sa.true())),
+).join_from(delivery, contact, delivery.c.contact_id == contact.c.id, isouter=True)
 _NOTED = (
     sa.select(event.c.id, event.c.delivery_id, event.c.at, event.c.data)
-    .where(event.c.delivery_id.in_(sa.bindparam("ids", expanding=True)), event.c.kind.in_(KINDS))
+    .where(event.c.kind.in_(KINDS))
     .order_by(event.c.id)
 )
+_LINKED = sa.select(delivery.c.id, delivery.c.edition_id, delivery.c.recipient_key)
 _OTHER = event.alias()
 _REJUDGE = (
     sa.update(event)
@@ -87,14 +93,20 @@ def find_mails(connection: Connection, delivery_ids: Sequence[int], *, hold: boo
 
     With ``hold`` nobody is erased before the end of this write transaction.
     """
-    rows = connection.execute(_HELD_MAILS if hold else _MAILS, {"ids": list(delivery_ids)})
+    rows = connection.execute(_asked("held mails" if hold else "mails", connection.dialect.name), {"ids": delivery_ids})
     return {row[0]: VisitedMail(row[0], row[1], row[2], row[3], row[4], bool(row[5])) for row in rows}
+
+
+def linked_mails(connection: Connection, delivery_ids: Sequence[int]) -> dict[int, LinkedMail]:
+    """The deliveries with these ids, as far as they are there. A few hundred at once."""
+    rows = connection.execute(_asked("linked", connection.dialect.name), {"ids": delivery_ids})
+    return {row[0]: LinkedMail(*row) for row in rows}
 
 
 def noted(connection: Connection, delivery_ids: Sequence[int]) -> dict[int, list[NotedVisit]]:
     """What was noted of these deliveries, oldest first."""
     found: dict[int, list[NotedVisit]] = {}
-    for row in connection.execute(_NOTED, {"ids": list(delivery_ids)}):
+    for row in connection.execute(_asked("noted", connection.dialect.name), {"ids": delivery_ids}):
         found.setdefault(row.delivery_id, []).append(NotedVisit(row.id, row.delivery_id, row.at, row.data))
     return found
 
@@ -159,6 +171,15 @@ _NEXT = (
     .where(event.c.id > sa.bindparam("after_id"))
     .order_by(event.c.id)
 )
+
+
+# Built once for each database; one text however many ids there are.
+@cache
+def _asked(what: str, dialect: str) -> sa.Select[Any]:
+    if what == "noted":
+        return _NOTED.where(one_of_parameter(dialect, event.c.delivery_id, "ids"))
+    mails = (_LINKED if what == "linked" else _MAILS).where(one_of_parameter(dialect, delivery.c.id, "ids"))
+    return mails.with_for_update(read=True, of=delivery) if what == "held mails" else mails
 
 
 @cache

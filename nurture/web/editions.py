@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from nurture.clock import monotonic
 from nurture.composing.edition import EditionContent
-from nurture.composing.link_keys import link_key_file, read_link_keys
+from nurture.composing.link_keys import read_link_keys
 from nurture.composing.link_tokens import KeyRing, LinkToken
 from nurture.delivery.messages import EditionLink
 from nurture.store import Connection, Store, editions, visits
-from nurture.store.visits import VisitedMail
+from nurture.store.visits import LinkedMail
 
 _EDITIONS: Final = 64
 _MAILS: Final = 10_000
+_TOGETHER: Final = 0.003  # seconds in which more may come: one look for ten mails costs hardly more than for one
+_KEYS_FOR: Final = 1.0  # seconds; a mail with a new key takes longer to its reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +52,10 @@ class Editions:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkedMail:
+class FoundMail:
     """A mail, and its edition's pages."""
 
-    mail: VisitedMail
+    mail: LinkedMail
     edition: EditionPages | None
 
 
@@ -65,11 +68,11 @@ class Mails:
 
     def __init__(self, store: Store, known: Editions) -> None:
         self._store, self._editions = store, known
-        self._remembered: OrderedDict[LinkToken, LinkedMail] = OrderedDict()
-        self._wanted: dict[int, asyncio.Future[LinkedMail | None]] = {}
+        self._remembered: OrderedDict[LinkToken, FoundMail] = OrderedDict()
+        self._wanted: dict[int, asyncio.Future[FoundMail | None]] = {}
         self._looking: asyncio.Task[None] | None = None
 
-    async def find(self, token: LinkToken) -> LinkedMail | None:
+    async def find(self, token: LinkToken) -> FoundMail | None:
         """The mail with a token's number. Raises `StoreError`."""
         if (found := self._remembered.get(token)) is not None:
             return found
@@ -81,7 +84,7 @@ class Mails:
             self._looking = asyncio.create_task(self._look())
         return await asyncio.shield(wanted)
 
-    def remember(self, token: LinkToken, mail: LinkedMail) -> None:
+    def remember(self, token: LinkToken, mail: FoundMail) -> None:
         """``token`` is genuine."""
         self._remembered[token] = mail
         while len(self._remembered) > _MAILS:
@@ -89,6 +92,7 @@ class Mails:
 
     async def _look(self) -> None:
         while self._wanted:
+            await asyncio.sleep(_TOGETHER)
             wanted, self._wanted = self._wanted, {}
             try:
                 found = await asyncio.to_thread(self._read, sorted(wanted))
@@ -99,29 +103,24 @@ class Mails:
             for number, future in wanted.items():
                 future.set_result(found.get(number))
 
-    def _read(self, numbers: list[int]) -> dict[int, LinkedMail]:
+    def _read(self, numbers: list[int]) -> dict[int, FoundMail]:
         with self._store.read() as connection:
-            mails = visits.find_mails(connection, numbers)
+            mails = visits.linked_mails(connection, numbers)
             return {
-                number: LinkedMail(mail, self._editions.get(connection, mail.edition_id))
+                number: FoundMail(mail, self._editions.get(connection, mail.edition_id))
                 for number, mail in mails.items()
             }
 
 
 def remembered_keys(data: Path) -> Callable[[], KeyRing]:
-    """Reads the keys in the folder ``data``, again when their file has changed. Raises `SecretError`."""
-    path = link_key_file(data)
-    known: tuple[tuple[int, ...], KeyRing] | None = None
+    """Reads the keys in the folder ``data``, at most once a second. Raises `SecretError`."""
+    known: tuple[float, KeyRing] | None = None
 
     def keys() -> KeyRing:
         nonlocal known
-        try:
-            found = path.stat()
-        except OSError:
-            return read_link_keys(data)  # says what is wrong
-        state = (found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode)
-        if known is None or known[0] != state:
-            known = (state, read_link_keys(data))
+        now = monotonic()
+        if known is None or now - known[0] >= _KEYS_FOR:
+            known = (now, read_link_keys(data))
         return known[1]
 
     return keys

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -73,16 +74,25 @@ class Following:
 
 def redirect(target: str) -> Response:
     """On to ``target``, which learns neither the token nor where the reader came from."""
-    location = quote(target, safe=":/%#?=@[]!$&'()*+,;~")
-    return Response(status_code=302, headers={**_HEADERS, "Location": location})
+    return Response(status_code=302, headers={**_HEADERS, "Location": _location(target)})
+
+
+@lru_cache(maxsize=1024)
+def _location(target: str) -> str:
+    return quote(target, safe=":/%#?=@[]!$&'()*+,;~")
 
 
 def visitor_address(request: Request) -> str | None:
     """Where a request comes from: what the proxy beside us says, if it is one; a stranger's word counts for nothing."""
     peer = request.client.host if request.client else ""
-    try:
-        near = ipaddress.ip_address(peer).is_private
-    except ValueError:
-        near = True  # a socket of this machine
+    near = _is_near(peer)
     said = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip() if near else ""
     return said or (None if near else peer)
+
+
+@lru_cache(maxsize=64)
+def _is_near(peer: str) -> bool:
+    try:
+        return ipaddress.ip_address(peer).is_private
+    except ValueError:
+        return True  # a socket of this machine

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from time import sleep
 from typing import Any, Final
 
 from nurture.composing.link_tokens import KeyRing, LinkToken, is_genuine
@@ -36,7 +37,10 @@ from nurture.web.visitors import (
 log = logging.getLogger("nurture")
 
 WAITING: Final = 20_000  # visits in memory while the database cannot take them; what comes then is not counted
+GATHER: Final = 0.025  # seconds in which more may come: few larger writes cost half of many small ones
 TOGETHER: Final = 250
+BREATH: Final = 8  # visits are judged in a row; then the thread that answers requests gets its turn
+BREATH_TIME: Final = 0.001  # seconds
 AGAIN: Final = 1.0  # seconds until a write that failed is tried again
 
 
@@ -70,7 +74,7 @@ class Noting:
         self._store, self._keys, self._own, self._edition = store, keys, own, edition
         self._waiting: deque[Asked] = deque()
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="visits", daemon=True)
         self._thread.start()
 
@@ -84,15 +88,17 @@ class Noting:
     def close(self) -> None:
         """Write what is left; what the database cannot take now is lost, and said."""
         with self._changed:
-            self._closing = True
+            self._closing.set()
             self._changed.notify()
         self._thread.join()
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                while not self._waiting and not self._closing:
+                while not self._waiting and not self._closing.is_set():
                     self._changed.wait()
+            self._closing.wait(GATHER)
+            with self._changed:
                 if not self._waiting:
                     return
                 group = [self._waiting.popleft() for _ in range(min(TOGETHER, len(self._waiting)))]
@@ -101,7 +107,7 @@ class Noting:
             except NurtureError as error:
                 log.warning("opens and clicks wait: %s", error)
                 with self._changed:
-                    if self._closing:
+                    if self._closing.is_set():
                         log.error("%d opens and clicks are lost: %s", len(self._waiting) + len(group), error)
                         return
                     self._waiting.extendleft(reversed(group))
@@ -134,7 +140,9 @@ class Noting:
                 genuine.setdefault(mail.delivery_id, []).append(one.visit)
         earlier = visits.noted(connection, sorted(genuine)) if genuine else {}
         found = _Found([], [])
-        for number, new in genuine.items():
+        for place, (number, new) in enumerate(genuine.items(), start=1):
+            if place % BREATH == 0:
+                sleep(BREATH_TIME)
             _judged(found, mails[number], earlier.get(number, []), new, own)
         return found
 

@@ -21,6 +21,7 @@ from nurture.errors import NurtureError
 from nurture.store import Connection, Store
 from nurture.vocabulary import LinkPurpose
 from nurture.web.answers import TROUBLE, UNKNOWN, Answer, read_body, respond
+from nurture.web.brief import written
 from nurture.web.choosing import Choosing
 from nurture.web.editions import Editions, Mails, remembered_keys
 from nurture.web.following import Following
@@ -38,7 +39,7 @@ class ReaderPages:
     """The pages as an ASGI application. ``data`` is the folder with the keys of links."""
 
     def __init__(self, store: Store, data: Path, settings: Callable[[], Settings], clock: Clock) -> None:
-        self._settings = settings
+        self._settings, self._clock = settings, clock
         keys, known = remembered_keys(data), Editions()
 
         def edition(connection: Connection, number: int) -> EditionLink | None:
@@ -62,6 +63,21 @@ class ReaderPages:
         request = Request(scope, receive)
         response = await self._response(request, scope["path"].split("/"))
         await (response or self._leave)(scope, receive, send)
+
+    async def brief(self, scope: Scope) -> bytes | None:
+        """Answer a pixel or a link (`server.Brief`)."""
+        request = Request(scope)
+        match scope["path"].split("/"):
+            case [*_, "o" | "e" as letter, token]:
+                response: Response | None = self._following.pixel(request, token, _PIXELS[letter])
+            case [*_, "c", token, number]:
+                try:
+                    response = await self._following.click(request, token, number)
+                except NurtureError:
+                    return None  # the ordinary way says so
+            case _:
+                return None
+        return written(response, now=self._clock.now(), head=request.method == "HEAD") if response else None
 
     async def _response(self, request: Request, path: Sequence[str]) -> Response | None:
         """What a request gets by the end of its path; None: the page to leave says it, also for all that is unknown."""

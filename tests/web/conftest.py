@@ -80,7 +80,7 @@ class Desk:
 
     def serve(self, bounds: Bounds) -> WebServer:
         """The same pages once more, with other bounds."""
-        server = serve(self.pages, host="127.0.0.1", port=0, bounds=bounds)
+        server = serve(self.pages, host="127.0.0.1", port=0, bounds=bounds, brief=self.pages.brief)
         self.servers.append(server)
         return server
 
@@ -95,6 +95,6 @@ def desk(sqlite_store: Store, tmp_path: Path) -> Iterator[Desk]:
     clock = DrivenClock(NOW)
     settings = make_clinic(tmp_path / "clinic").settings
     pages = ReaderPages(sqlite_store, data, lambda: settings, clock)
-    made = Desk(sqlite_store, data, outbox, serve(pages, host="127.0.0.1", port=0), clock, pages)
+    made = Desk(sqlite_store, data, outbox, serve(pages, host="127.0.0.1", port=0, brief=pages.brief), clock, pages)
     yield made
     made.stop()

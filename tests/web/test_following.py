@@ -112,7 +112,7 @@ async def send(store: Store, root: Path, *, categories: tuple[str, ...] = (), pa
         mails = [mail.raw for mail in sorted(server.mails, key=lambda mail: mail.envelope_to)]
     settings = load_workspace(root).settings
     pages_app = ReaderPages(store, root / "data", lambda: settings, office.clock)
-    served = serve(pages_app, host="127.0.0.1", port=0)
+    served = serve(pages_app, host="127.0.0.1", port=0, brief=pages_app.brief)
     desk = Desk(store, root / "data", outbox, served, office.clock, pages_app)
     return Mailed(desk, outbox, mails)
 
