@@ -88,13 +88,15 @@ _REJUDGE = (
 )
 
 
-def find_mails(connection: Connection, delivery_ids: Sequence[int], *, hold: bool = False) -> dict[int, VisitedMail]:
-    """The deliveries with these ids, as far as they are there. A few hundred at once.
-
-    With ``hold`` nobody is erased before the end of this write transaction.
-    """
-    rows = connection.execute(_asked("held mails" if hold else "mails", connection.dialect.name), {"ids": delivery_ids})
+def find_mails(connection: Connection, delivery_ids: Sequence[int]) -> dict[int, VisitedMail]:
+    """The deliveries with these ids, as far as they are there. A few hundred at once."""
+    rows = connection.execute(_asked("mails", connection.dialect.name), {"ids": delivery_ids})
     return {row[0]: VisitedMail(row[0], row[1], row[2], row[3], row[4], bool(row[5])) for row in rows}
+
+
+def hold_noted(connection: Connection, delivery_ids: Sequence[int]) -> set[int]:
+    """Those of these deliveries whose visits may be noted; nobody is erased before the end of this transaction."""
+    return set(connection.scalars(_asked("held", connection.dialect.name), {"ids": delivery_ids}))
 
 
 def linked_mails(connection: Connection, delivery_ids: Sequence[int]) -> dict[int, LinkedMail]:
@@ -178,8 +180,12 @@ _NEXT = (
 def _asked(what: str, dialect: str) -> sa.Select[Any]:
     if what == "noted":
         return _NOTED.where(one_of_parameter(dialect, event.c.delivery_id, "ids"))
-    mails = (_LINKED if what == "linked" else _MAILS).where(one_of_parameter(dialect, delivery.c.id, "ids"))
-    return mails.with_for_update(read=True, of=delivery) if what == "held mails" else mails
+    these = one_of_parameter(dialect, delivery.c.id, "ids")
+    if what == "held":
+        return (
+            sa.select(delivery.c.id).select_from(_OWNED).where(these, _MAY_NOTE).with_for_update(of=delivery, read=True)
+        )
+    return (_LINKED if what == "linked" else _MAILS).where(these)
 
 
 @cache

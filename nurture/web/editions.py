@@ -82,7 +82,7 @@ class Mails:
         wanted = self._wanted[number]
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
-        return await asyncio.shield(wanted)
+        return await wanted
 
     def remember(self, token: LinkToken, mail: FoundMail) -> None:
         """``token`` is genuine."""

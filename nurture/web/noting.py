@@ -122,8 +122,7 @@ class Noting:
             return
         with self._store.write() as connection:
             ids = {mail.delivery_id for mail, _ in found.rows if mail}
-            now = visits.find_mails(connection, sorted(ids), hold=True)  # who was erased this moment is not noted
-            may = {number for number, mail in now.items() if mail.may_note}
+            may = visits.hold_noted(connection, sorted(ids))  # who was erased this moment is not noted
             for visit, data, key in found.anew:  # first: a person's key may be free then
                 visits.rejudge(connection, visit, data, key=key)
             visits.note(connection, [row for mail, row in found.rows if mail is None or mail.delivery_id in may])
