@@ -31,6 +31,7 @@ GROUPS = (
     "importing",
     "segments",
     "reading",
+    "visits",
     "sample_clinic",
 )
 RESULT = ROOT / "build" / "bench.json"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import ast
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,10 +31,13 @@ def glossary() -> str:
 
 
 def enumerations() -> list[tuple[str, str, list[tuple[str, str]]]]:
-    """(class, first line of its docstring, [(value, comment)]) of vocabulary.py."""
-    source = (ROOT / "nurture" / "vocabulary.py").read_text(encoding="utf-8")
+    """(class, first line of its docstring, [(value, comment)]) of nurture/vocabulary."""
+    return [found for name in ("people", "sending", "answers", "machine") for found in _enumerations_in(name)]
+
+
+def _enumerations_in(name: str) -> Iterator[tuple[str, str, list[tuple[str, str]]]]:
+    source = (ROOT / "nurture" / "vocabulary" / f"{name}.py").read_text(encoding="utf-8")
     lines = source.splitlines()
-    found = []
     for node in ast.parse(source).body:
         if isinstance(node, ast.ClassDef) and any(getattr(base, "id", "") == "StrEnum" for base in node.bases):
             members = []
@@ -41,10 +45,9 @@ def enumerations() -> list[tuple[str, str, list[tuple[str, str]]]]:
                 if isinstance(item, ast.Assign) and isinstance(item.value, ast.Constant):
                     _, _, comment = lines[item.lineno - 1].partition("  # ")
                     if not comment:
-                        raise SystemExit(f"nurture/vocabulary.py:{item.lineno}: this word has no comment")
+                        raise SystemExit(f"nurture/vocabulary/{name}.py:{item.lineno}: this word has no comment")
                     members.append((str(item.value.value), comment.replace("|", "\\|")))
-            found.append((node.name, (ast.get_docstring(node) or "").splitlines()[0], members))
-    return found
+            yield node.name, (ast.get_docstring(node) or "").splitlines()[0], members
 
 
 def settings() -> list[tuple[str, str]]:

@@ -72,6 +72,7 @@ def _contact_readers(country: str) -> dict[str, _Reader]:
     for name, longest in {"role": 150, "phone": 40, "external_id": 100}.items():
         readers[name] = partial(cells.text, longest=longest)
     readers["discharged_on"] = partial(cells.day, day_first=country != "US")
+    readers["may_track"] = cells.yes_or_no
     readers |= {"language": cells.language, "time_zone": cells.time_zone, "country": cells.country}
     return readers
 

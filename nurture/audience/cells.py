@@ -55,6 +55,8 @@ _COUNTRY_WORDS: Final = {
     "france": "FR",
     "australia": "AU",
 }
+_YES: Final = frozenset({"yes", "y", "true", "1", "si", "sí", "ja", "oui"})
+_NO: Final = frozenset({"no", "n", "false", "0", "nein", "non"})
 _LANGUAGE_WORDS: Final = {"english": "en", "spanish": "es", "español": "es", "french": "fr", "german": "de"}
 _LANGUAGE: Final = re.compile(r"([a-z]{2,3})(?:[-_]([a-zA-Z]{2}))?")
 _NUMERIC_DATE: Final = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})")
@@ -146,6 +148,16 @@ def country(cell: Cell) -> str | None:
     if known or re.fullmatch(r"[A-Za-z]{2}", found):
         return known or found.upper()
     raise Doubt(f"country {found!r} is left out; write two letters, such as US")
+
+
+def yes_or_no(cell: Cell) -> bool | None:
+    """A cell that says yes or no; raises `Doubt` for anything else."""
+    found = "" if cell is None else str(cell).strip().casefold()
+    if found in _YES or found in _NO:
+        return found in _YES
+    if text(cell, longest=60) is None:
+        return None
+    raise Doubt(f"{str(cell)[:20]!r} is left out; write yes or no")
 
 
 def language(cell: Cell) -> str | None:

@@ -47,6 +47,7 @@ _SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
         "discharged on; discharged; discharge date; date of discharge; last visit; last visit date; last "
         "appointment; treatment ended; end of treatment"
     ),
+    "may_track": _names("may track; tracking allowed; tracking"),
     "category": _names("category; categories; contact type; kind of contact"),
     "tags": _names("tags; tag; labels; groups"),
     "organization": _names(

@@ -24,6 +24,7 @@ _CONTACT: Final = (
     "time_zone",
     "country",
     "discharged_on",
+    "may_track",
 )
 _ORGANIZATION: Final = ("phone", "site", "city", "region", "postal_code", "country", "time_zone", "owner")
 

@@ -101,6 +101,16 @@ def decide(
     return standing(connection, mail)
 
 
+def decide_topic(connection: Connection, mail: LeftMail, choice: Choice, *, now: datetime) -> bool:
+    """Leave the topic of ``mail`` or come back to it, without a word in the log; False if nothing changed."""
+    scope = SuppressionScope.TOPIC
+    if choice is Choice.RETURN:
+        changed = [_lift(connection, mail, scope, key, now) for key, _ in _keys(mail, scope)]
+    else:
+        changed = [_suppress(connection, mail, scope, key, shown, now) for key, shown in _keys(mail, scope)]
+    return any(changed)
+
+
 _SCOPES: Final = {Choice.EVERYTHING: SuppressionScope.ADDRESS, Choice.TOPIC: SuppressionScope.TOPIC}
 
 

@@ -28,6 +28,7 @@ from nurture.store.expressions import (
     Membership,
 )
 from nurture.store.schema import contact, contact_category, contact_tag, delivery, event, organization
+from nurture.store.visits import by_reader
 from nurture.vocabulary import DeliveryState, EventKind, Mode
 from nurture.workspace.conditions import (
     CONTACT_DATE_FIELDS,
@@ -147,6 +148,8 @@ class _Compiler:
                 conditions.append(delivery.c.settled_at >= since)
             return sa.exists().select_from(delivery).where(*conditions).correlate(contact)
         conditions += [event.c.delivery_id == delivery.c.id, event.c.kind == _EVENTS[node.kind]]
+        if node.kind in ("opened", "clicked"):
+            conditions.append(by_reader(_EVENTS[node.kind], proxies=True))
         if since is not None:
             conditions.append(event.c.at >= since)
         return sa.exists().select_from(delivery, event).where(*conditions).correlate(contact)

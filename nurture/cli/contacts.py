@@ -121,12 +121,19 @@ def show(who: Who, *, as_json: Json = False) -> None:
         _print_card(card, zone)
 
 
+# fmt: off
+_SHOWN = (
+    "role", "phone", "language", "time_zone", "country", "discharged_on", "may_track", "external_id", "archived_at",
+)
+# fmt: on
+
+
 def _print_card(card: ContactCard, zone: ZoneInfo) -> None:
     from nurture.cli.log import print_deliveries
 
     person = card.person
     say(f"{person.full_name or '(no name)'} <{person.address or 'erased'}>, contact {person.id}", style="bold")
-    for name in ("role", "phone", "language", "time_zone", "country", "discharged_on", "external_id", "archived_at"):
+    for name in _SHOWN:
         if (value := getattr(person, name)) is not None:
             say(f"{name}: {value}")
     if person.organization:

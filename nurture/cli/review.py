@@ -11,7 +11,10 @@ from nurture.cli.options import Json, house
 from nurture.cli.output import print_json, say, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nurture.reports.accounts import Accounts
+    from nurture.reports.rates import EditionRates
     from nurture.reports.status import Status
     from nurture.reports.why import Why
 
@@ -20,6 +23,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(status)
     app.command(epilog="Example: nurture accounts --edition partner-news@2026-12-01T09:30")(accounts)
+    app.command(epilog="Example: nurture rates --campaign partner-news")(rates)
     app.command(epilog="Example: nurture why dr.lee@valley-ortho.example partner-news")(why)
 
 
@@ -129,6 +133,45 @@ def print_accounts(found: Accounts) -> None:
     if found.mails is not None:
         say(f"{found.mails} mails in the sandbox were counted one by one.")
     say("The accounts balance." if found.balanced else "The accounts do NOT balance.", style="bold")
+
+
+def rates(
+    campaign: Annotated[str | None, typer.Option(help="Only this campaign.")] = None,
+    edition: Annotated[str | None, typer.Option(help="Only this edition: partner-news@2026-12-01T09:30.")] = None,
+    limit: Annotated[int, typer.Option(help="At most so many editions, the latest first.", min=1, max=1000)] = 20,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show how many read, followed a link, answered: from what is sure to what is possible.
+
+    Programs open mails too; `nurture log show` says of each visit who it was and why we think so. Past patients are
+    counted together, if at all. An answer counts more than a click, a click more than an open.
+    """
+    from nurture.reports.rates import edition_rates
+
+    with house() as clinic:
+        found = edition_rates(clinic.store, campaign=campaign, edition=edition, limit=limit)
+    if as_json:
+        print_json(found)
+    elif not found:
+        say("No edition was planned yet.")
+    else:
+        print_rates(found)
+
+
+def print_rates(found: Sequence[EditionRates]) -> None:
+    """The table of rates, and in words what the numbers are of."""
+    shared = any(row.shared for row in found)
+    columns = ["edition", ">sent", ">replied", ">clicked", ">opened", ">of", *([">patients' opens"] if shared else [])]
+    rows = []
+    for row in found:
+        counted = (row.clicked.words, row.opened.words, row.tracked) if row.tracked else ("-", "-", "-")
+        rest = (f"{row.shared_opens} of {row.shared}" if row.shared else "-",) if shared else ()
+        rows.append((row.edition, row.sent, row.replied, *counted, *rest))
+    table(columns, rows)
+    say("“of”: so many mails tell when they are read. A range ends with what may have been a person or a program.")
+    if shared:
+        say("Patients' opens: different networks and programs, by a pixel that all of them share; readers may be more.")
 
 
 def why(

@@ -14,7 +14,7 @@ from nurture.composing.edition import EditionContent, prepare, prepare_edition
 from nurture.composing.message import Composer
 from nurture.composing.recipient import Recipient
 from nurture.composing.samples import SampleValues, sample_news, sample_readers
-from nurture.composing.shared import LeavePage
+from nurture.composing.shared import PageAddress
 from nurture.errors import ComposeError, Problem, RenderError
 from nurture.news.item import NewsItem, fits
 from nurture.vocabulary import CampaignKind, Category, Intent
@@ -70,7 +70,7 @@ def _examine_campaign(
         # whatever the day: an item that is right today must not break the mail tomorrow
         items = tuple(item for item in news if fits(item, query)) or sample_news(_DATE.date())
     try:
-        content = prepare_edition(workspace, name, news=items, occurrence=_DAY, leave=_page(workspace))
+        content = prepare_edition(workspace, name, news=items, occurrence=_DAY, pages=_pages(workspace))
         composer = Composer(content)
     except ComposeError as error:
         found.problems += error.problems
@@ -106,7 +106,7 @@ def _examine_template(found: Examination, workspace: Workspace, name: str) -> No
             news=items,
             day=_DAY,
             occurrence=_DAY,
-            leave=_page(workspace),
+            pages=_pages(workspace),
         )
         content = replace(content, shared={**content.shared, "values": SampleValues()})
         composer = Composer(content)
@@ -116,9 +116,9 @@ def _examine_template(found: Examination, workspace: Workspace, name: str) -> No
     _render(found, composer, [tuple(item.id for item in items), ()])
 
 
-def _page(workspace: Workspace) -> LeavePage | None:
+def _pages(workspace: Workspace) -> PageAddress | None:
     url = workspace.settings.public_url
-    return None if url is None else LeavePage(url)
+    return None if url is None else PageAddress(url)
 
 
 def _render(found: Examination, composer: Composer, groups: list[tuple[str, ...]]) -> None:

@@ -15,9 +15,10 @@ from nurture.composing.compile import CompiledTemplate, compile_template
 from nurture.composing.compiled import Compiled, usage
 from nurture.composing.environment import CompiledText, MailEnvironment
 from nurture.composing.images import MAX_IMAGES, ImageError, read_image
+from nurture.composing.links import targets_of
 from nurture.composing.marks import Marks, Origin, Place, Source
 from nurture.composing.names import unknown_names
-from nurture.composing.shared import LeavePage, shared_values
+from nurture.composing.shared import PageAddress, shared_values
 from nurture.composing.styles import inline_fragment
 from nurture.errors import ComposeError, Problem
 from nurture.news.item import NewsItem, NewsVariant
@@ -46,13 +47,15 @@ class EditionContent:
     ``shared`` are template values, ``texts`` the compiled parts (``html``,
     ``text``, ``subject``, ``preheader``, ``body_html``, ``body_text``; the last
     three where the campaign has them), ``news`` the items by id with their words by category
-    ("" for everybody else), ``images`` by their ``cid:`` word.
+    ("" for everybody else), ``images`` by their ``cid:`` word. ``targets`` are where
+    links lead that tell us when they are followed, by number (`links`).
     """
 
     shared: Mapping[str, Any]
     texts: Mapping[str, Compiled]
     news: Mapping[str, Mapping[str, Any]]
     images: Mapping[str, EditionImage]
+    targets: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -66,6 +69,7 @@ class EditionContent:
             "texts": texts,
             "news": {name: dict(item) for name, item in self.news.items()},
             "images": {word: asdict(image) for word, image in self.images.items()},
+            "targets": list(self.targets),
         }
 
     @classmethod
@@ -79,7 +83,7 @@ class EditionContent:
             for name, text in content["texts"].items()
         }
         images = {word: EditionImage(**image) for word, image in content["images"].items()}
-        return cls(content["shared"], texts, content["news"], images)
+        return cls(content["shared"], texts, content["news"], images, tuple(content["targets"]))
 
 
 def prepare_edition(
@@ -88,12 +92,12 @@ def prepare_edition(
     *,
     news: Sequence[NewsItem],
     occurrence: str,
-    leave: LeavePage | None = None,
+    pages: PageAddress | None = None,
 ) -> EditionContent:
     """Compile a campaign's template and words, and take in its news and images.
 
-    ``occurrence`` is the edition's key; a day in it is the edition's day. ``leave`` is
-    the page for those who want no more mail; without it they answer STOP. Raises
+    ``occurrence`` is the edition's key; a day in it is the edition's day. ``pages`` are
+    the readers' pages; without them who wants no more mail answers STOP. Raises
     `ComposeError` with every problem at its file and line, `NotFoundError` if
     there is no such campaign.
     """
@@ -110,7 +114,7 @@ def prepare_edition(
         news=news,
         day=day,
         occurrence=occurrence,
-        leave=leave,
+        pages=pages,
     )
 
 
@@ -124,13 +128,13 @@ def prepare(
     news: Sequence[NewsItem],
     day: str | None,
     occurrence: str,
-    leave: LeavePage | None = None,
+    pages: PageAddress | None = None,
 ) -> EditionContent:
     """Like `prepare_edition`, for a campaign and a template at hand.
 
     ``lines`` has the lines of the campaign's keys in its file, for messages.
     """
-    shared = shared_values(workspace.settings, name, campaign, day=day, occurrence=occurrence, leave=leave)
+    shared = shared_values(workspace.settings, name, campaign, day=day, occurrence=occurrence, pages=pages)
     css = _css(template, shared)
     texts = {"html": template.html, "text": template.text}
     texts |= _campaign_texts(name, campaign, lines, css)
@@ -151,7 +155,8 @@ def prepare(
     problems += images.problems
     if problems:
         raise ComposeError(sorted(set(problems)))
-    return EditionContent(shared, texts, items, images.found)
+    targets = targets_of(texts, shared, items) if "tracking" in shared.get("pages", {}) else ()
+    return EditionContent(shared, texts, items, images.found, targets)
 
 
 def _campaign_texts(name: str, campaign: Campaign, lines: Mapping[str, int], css: str) -> dict[str, Compiled]:

@@ -12,6 +12,7 @@ import base64
 import hmac
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from nurture.vocabulary import LinkPurpose
 
@@ -80,6 +81,12 @@ def is_genuine(token: LinkToken, ring: KeyRing, purpose: LinkPurpose, recipient:
 
 def _mac(key: LinkKey, purpose: LinkPurpose, number: bytes, recipient: str) -> bytes:
     # the parts before `recipient` cannot hold a zero byte or have a fixed length: no two inputs are the same text
-    return hmac.digest(
-        key.secret, b"nurture link\0%b\0%b%b" % (purpose.encode(), number, recipient.encode()), "sha256"
-    )[:_MAC]
+    mac = _begun(key.secret, purpose).copy()
+    mac.update(number + recipient.encode())
+    return mac.digest()[:_MAC]
+
+
+@lru_cache(maxsize=64)
+def _begun(secret: bytes, purpose: LinkPurpose) -> hmac.HMAC:
+    # `hmac.digest` would let another thread go first each time, and wait for it
+    return hmac.new(secret, b"nurture link\0%b\0" % purpose.encode(), "sha256")

@@ -19,7 +19,9 @@ from nurture.composing.edition import EditionContent, image_words
 from nurture.composing.environment import CompiledText, MailEnvironment, refuse_empty
 from nurture.composing.gates import Gates
 from nurture.composing.images import MAX_IMAGES
+from nurture.composing.links import PIXEL, TABLE, FollowedLinks
 from nurture.composing.mime import (
+    CLICK_MARK,
     EncodedImage,
     QuotedValues,
     assemble,
@@ -36,6 +38,8 @@ from nurture.composing.trial import trial_mark
 from nurture.composing.way_out import WayOut
 from nurture.errors import Problem, RenderError
 from nurture.vocabulary import Category
+
+_NO_LINKS: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +72,21 @@ class Composer:
         self._lock = Lock()
         shared = content.shared
         self._way_out = WayOut(shared)
-        self._base = {name: value for name, value in shared.items() if name not in ("staff", "leave_page", "owners")}
+        hidden = ("staff", "pages", "owners")
+        self._base = {name: value for name, value in shared.items() if name not in hidden}
         self._owners: Mapping[str, Mapping[str, Any]] = shared.get("owners", {})
         # whoever writes signs, so it is no constant where each organization has its own writer
         self._signer = {"signer": self._base.pop("signer")} if self._owners and "signer" in self._base else {}
         if self._way_out.differs:
             del self._base["links"]
-        self._html, self._encoded, html_always = _html_template(content.texts["html"], self._base)
+        self._followed = FollowedLinks(shared["pages"]["url"], content.targets) if content.targets else None
+        self._html, self._encoded, html_always = _html_template(content.texts["html"], self._base, self._followed)
         self._plain, always = {}, {}
         for name in ("text", "subject", "preheader", "body_html", "body_text"):
             if name in content.texts:
                 environment = MailEnvironment(html=name == "body_html")
-                self._plain[name], always[name] = _bound(content.texts[name], environment, self._base)
+                links = self._followed if name == "body_html" else None
+                self._plain[name], always[name] = _bound(content.texts[name], environment, self._base, links)
         self._file = content.texts["html"].file
         self._gates = Gates(shared["clinic"], html_always=html_always, text_always=always["text"])
         self._images = {
@@ -114,9 +121,11 @@ class Composer:
         return html
 
     def _compose(self, recipient: Recipient) -> ComposedMessage:
-        html_news, text_news = self._news(recipient.variant, recipient.news_ids)
-        unsubscribe = self._way_out.link(recipient.leave_token)
-        context = {**self._base, **self._signer, **recipient.values, "links": {"unsubscribe": unsubscribe}}
+        tokens = recipient.tokens
+        followed = self._followed if tokens.click else None
+        html_news, text_news = self._news(recipient.variant, recipient.news_ids, followed)
+        links = self._way_out.links(tokens)
+        context = {**self._base, **self._signer, **recipient.values, "links": links}
         organization = context.get("organization") or {}
         owner = self._owners.get(organization.get("owner", ""))
         if owner is not None:
@@ -131,18 +140,23 @@ class Composer:
         if self._mark:
             context["subject"] = f"{self._mark} {context['subject']}"
         html_context = {**context, "news": html_news}
+        if self._followed:
+            html_context[TABLE] = followed.table if followed else _NO_LINKS
+            html_context[PIXEL] = self._way_out.pixel(tokens, hidden=self._followed.hidden)
         if "body_html" in self._plain:
             context["body"] = self._plain["body_text"].render(context).strip()
             html_context["body"] = Markup(self._plain["body_html"].render(html_context))  # noqa: S704 - autoescaped
         text = tidy(self._plain["text"].render(context))
         html = self._html.render(html_context)
+        if followed:
+            html = html.replace(CLICK_MARK, tokens.click)
         if not self._encoded:
             html = quoted_printable(html)
 
         def decoded() -> str:
             return decode_quoted_printable(html.encode("ascii"))
 
-        if missing := self._gates.missing(text, html, decoded, unsubscribe=unsubscribe):
+        if missing := self._gates.missing(text, html, decoded, unsubscribe=links["unsubscribe"]):
             raise RenderError([Problem(self._file, 0, 0, problem) for problem in missing])
         photos = [owner["photo"]] if owner is not None and "photo" in owner else []
         images = self._images_in(html, [*photos, *image_words(html_news)], decoded)
@@ -158,7 +172,7 @@ class Composer:
         return {**rest, "owner": owner} if owner else rest
 
     def _make_news(
-        self, variant: Category, news_ids: tuple[str, ...]
+        self, variant: Category, news_ids: tuple[str, ...], followed: FollowedLinks | None
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """The items for the HTML and for the text part, in the words of ``variant``."""
         html_items, text_items = [], []
@@ -168,7 +182,8 @@ class Composer:
                 raise self._error(f"the edition has no news item {news_id!r}")
             words = item["words"].get(variant.value) or item["words"][""]
             rest = {name: value for name, value in item.items() if name != "words"}
-            html_items.append({**rest, **words, "html": Markup(words["html"])})  # noqa: S704 - sanitized news
+            html = followed.in_html(words["html"]) if followed else words["html"]
+            html_items.append({**rest, **words, "html": Markup(html)})  # noqa: S704 - sanitized news
             text_items.append({**rest, **words, "html": words["text"]})
         return html_items, text_items
 
@@ -232,7 +247,7 @@ class _EditionHead:
                 headers.header("Subject", headers.encode_text(context["subject"], used=9)),
                 headers.header("Message-ID", headers.folded("Message-ID", f"<{message_id}>")),
                 lists,
-                self._way_out.fields(recipient.leave_token),
+                self._way_out.fields(recipient.tokens.leave),
                 self._rest,
             )
         ).encode("utf-8")
@@ -257,20 +272,28 @@ class _EditionHead:
         return self._owners[key]
 
 
-def _bound(compiled: Compiled, environment: MailEnvironment, shared: Mapping[str, Any]) -> tuple[CompiledText, str]:
+def _bound(
+    compiled: Compiled, environment: MailEnvironment, shared: Mapping[str, Any], followed: FollowedLinks | None
+) -> tuple[CompiledText, str]:
     """A text with the edition's values put in, and what of it every mail shows."""
     tree = bind_shared(parse(compiled, environment), shared, html=bool(environment.autoescape))
     always = always_shown(tree)
+    if followed:
+        tree = followed.prepare(tree, environment)
     return CompiledText(tree, environment, file=compiled.file, origins=compiled.origins), always
 
 
-def _html_template(compiled: Compiled, shared: Mapping[str, Any]) -> tuple[CompiledText, bool, str]:
+def _html_template(
+    compiled: Compiled, shared: Mapping[str, Any], followed: FollowedLinks | None
+) -> tuple[CompiledText, bool, str]:
     """The HTML template, whether it puts out quoted-printable by itself, and what every mail shows."""
     environment = MailEnvironment(html=True, finalize=QuotedValues(refuse_empty))
     tree = bind_shared(parse(compiled, environment), shared, html=True)
     always = always_shown(tree)
     if not can_encode_constants(tree):
-        whole, always = _bound(compiled, MailEnvironment(html=True), shared)
+        whole, always = _bound(compiled, MailEnvironment(html=True), shared, followed)
         return whole, False, always
+    if followed:
+        tree = followed.prepare(tree, environment)
     text = CompiledText(encode_constants(tree), environment, file=compiled.file, origins=compiled.origins)
     return text, True, always

@@ -24,6 +24,8 @@ SOFT_BREAK = "=\r\n"
 _MAX_LINE = 76  # RFC 2045 6.7 (5)
 _SAFE = re.compile(r"[!-<>-~](?:[ -<>-~]{0,70}[!-<>-~])?\Z")
 _MEMO = 4096
+# Stands in wrapped links until a mail's own token takes its place: as long, never broken by quoted-printable.
+CLICK_MARK = "nurture-click-token-stands-here_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,8 @@ def quoted_value(text: str) -> str:
         return ""
     if _SAFE.match(text):
         return text + SOFT_BREAK
+    if CLICK_MARK in text:  # on a line of its own, so that no soft break gets into it
+        return (CLICK_MARK + SOFT_BREAK).join(map(quoted_value, text.split(CLICK_MARK)))
     encoded = quoted_printable(text)
     start = encoded.rfind("\n") + 1
     if len(encoded) - start > _MAX_LINE - 1:  # no room for the soft break

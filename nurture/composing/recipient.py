@@ -37,12 +37,29 @@ INERT_TOKEN = "preview"  # noqa: S105 - in the links of mails that go to nobody
 
 
 @dataclass(frozen=True, slots=True)
+class LinkTokens:
+    """What ends the links of one mail (`link_tokens`).
+
+    ``click`` is empty where links stay as they are, ``pixel`` (with its path, ``o/TOKEN``) where nothing tells us
+    that the mail is read.
+    """
+
+    leave: str = INERT_TOKEN
+    view: str = INERT_TOKEN
+    preferences: str = INERT_TOKEN
+    click: str = ""
+    pixel: str = ""
+
+
+INERT = LinkTokens()
+
+
+@dataclass(frozen=True, slots=True)
 class Recipient:
     """One reader of one edition, with all that is needed to compose the same bytes again.
 
     ``message_id`` is under the From domain, with or without angle brackets;
-    ``date`` is aware; ``values`` comes from `recipient_values`. ``leave_token``
-    ends the links by which the reader leaves (`link_tokens`).
+    ``date`` is aware; ``values`` comes from `recipient_values`.
     """
 
     delivery_id: int
@@ -52,7 +69,7 @@ class Recipient:
     variant: Category
     values: Mapping[str, Any]
     news_ids: tuple[str, ...] = ()
-    leave_token: str = INERT_TOKEN
+    tokens: LinkTokens = INERT
 
 
 def recipient_values(person: object) -> dict[str, Any]:

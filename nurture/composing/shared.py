@@ -8,30 +8,33 @@ from itertools import groupby
 from typing import Any
 
 from nurture.composing.headers import mailto
+from nurture.composing.tracking import TrackingRules
 from nurture.workspace.campaign import Campaign
 from nurture.workspace.hours import DAYS, OpeningHours, clock
 from nurture.workspace.settings import Clinic, Person, Settings
 
 
 @dataclass(frozen=True, slots=True)
-class LeavePage:
-    """The page on which readers leave: its address without a last slash, and the id of the key that signs its links.
+class PageAddress:
+    """The readers' pages: their address without a last slash, and the id of the key that signs their links.
 
-    Without a key its links are inert, as in previews.
+    Without a key the links are inert, as in previews. ``tracking`` says of whom opens and clicks may be noted; None:
+    of nobody, and the links in the mails' words stay as they are.
     """
 
     url: str
     key: str = ""
+    tracking: TrackingRules | None = None
 
 
 def shared_values(
-    settings: Settings, name: str, campaign: Campaign, *, day: str | None, occurrence: str, leave: LeavePage | None
+    settings: Settings, name: str, campaign: Campaign, *, day: str | None, occurrence: str, pages: PageAddress | None
 ) -> dict[str, Any]:
     """``clinic``, ``brand``, ``sender``, ``signer``, ``values``, ``campaign``, ``edition``, ``links``, ``staff``.
 
     JSON values only; what is empty is absent, so that ``default`` applies. ``brand.logo`` is not set here.
-    No template sees ``leave_page``, which is there where mails have a page on which their readers leave, and
-    ``owners``, which is there for a campaign in the name of each organization's owner.
+    No template sees ``pages``, which is there where mails have pages of their own for their readers, and ``owners``,
+    which is there for a campaign in the name of each organization's owner.
     """
     sender = settings.senders[campaign.sender or settings.default_sender]
     reply_to = sender.reply_to or sender.address
@@ -58,8 +61,10 @@ def shared_values(
         "links": {"unsubscribe": mailto(reply_to, subject="STOP")},
         "staff": {key: _person(person) for key, person in settings.staff.items()},
     }
-    if leave is not None:
-        shared["leave_page"] = asdict(leave)
+    if pages is not None:
+        shared["pages"] = {"url": pages.url, "key": pages.key}
+        if pages.tracking is not None:
+            shared["pages"]["tracking"] = asdict(pages.tracking)
     if sender.signer and sender.signer in settings.staff:
         shared["signer"] = _person(settings.staff[sender.signer])
     if campaign.from_owner:

@@ -24,7 +24,7 @@ def inert_values(shared: Mapping[str, Any], *, says: str) -> dict[str, Any]:
     which anybody leaves and no one-click header.
     """
     inert = mailto(shared["sender"]["reply_to"], subject=says)
-    values = {name: value for name, value in shared.items() if name != "leave_page"}
+    values = {name: value for name, value in shared.items() if name != "pages"}
     return {**values, "links": dict.fromkeys(shared["links"], inert)}
 
 

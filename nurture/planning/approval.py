@@ -57,13 +57,13 @@ def shown_digest(content: Mapping[str, Any], *, rule: str) -> str:
     """What tells one content of an edition from another, in hex.
 
     ``content`` is what the edition would keep, ``rule`` says in words who is meant. Where in a file a text stands does
-    not count, nor which key signs the links.
+    not count, nor which key signs the links, nor whether the pages could be reached, so that links are counted.
     """
-    shown: dict[str, Any] = dict(content)
+    shown: dict[str, Any] = {name: value for name, value in content.items() if name != "targets"}
     if isinstance(texts := shown.get("texts"), Mapping):
         shown["texts"] = {name: text["source"] for name, text in texts.items()}
-    if isinstance(shared := shown.get("shared"), Mapping) and "leave_page" in shared:
-        shown["shared"] = {**shared, "leave_page": shared["leave_page"]["url"]}
+    if isinstance(shared := shown.get("shared"), Mapping) and "pages" in shared:
+        shown["shared"] = {**shared, "pages": shared["pages"]["url"]}
     text = json.dumps([shown, rule], sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 

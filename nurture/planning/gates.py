@@ -1,8 +1,8 @@
 """Who of the people that are meant gets the mail, and with which news. Pure.
 
 Everybody who is meant passes the gates in this order: household, suppression,
-purpose (past patients only), consent, absence, frequency cap, give before ask, news. The first gate that is closed
-names the reason.
+purpose (past patients only), consent, pause, absence, frequency cap, give before ask,
+news. The first gate that is closed names the reason.
 """
 
 from __future__ import annotations
@@ -31,7 +31,21 @@ REASONS_IN_WORDS: Mapping[SkipReason, str] = {
     SkipReason.NO_NEWS: "there is no news that this reader has not seen",
     SkipReason.RENDER_ERROR: "the template failed for this reader",
     SkipReason.ARCHIVED: "the contact is archived",
+    SkipReason.PAUSED: "the reader wants no mail before a day",
 }
+
+
+class Wish(Protocol):
+    """What a reader chose; `store.wishes.Wish` fits."""
+
+    @property
+    def gap(self) -> int | None:
+        """At most one mail in so many days."""
+        ...
+
+    def pauses(self, on: date) -> bool:
+        """Whether there shall be no mail on that day."""
+        ...
 
 
 class Reader(Protocol):
@@ -83,7 +97,7 @@ class Facts:
     ``taken``: addressees whose address gets this edition already. ``consents``: bits
     of the consents that hold. ``away``: the last day of an absence. ``received``: when the last counted mail of
     another edition left, or will. ``gives``: by organization, editions of use
-    since the last ask. ``seen``: ids of news by contact.
+    since the last ask. ``seen``: ids of news by contact. ``wishes``: what readers chose.
     """
 
     taken: set[int] = field(default_factory=set)
@@ -93,6 +107,7 @@ class Facts:
     received: Mapping[int, datetime] = field(default_factory=dict)
     gives: Mapping[int, int] = field(default_factory=dict)
     seen: Mapping[int, Set[str]] = field(default_factory=dict)
+    wishes: Mapping[int, Wish] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +126,13 @@ def pass_gates(
     refusal: SkipReason | None,
     consent_mask: int,
     near_since: datetime | None,
+    paused: bool = False,
     returns_too_late: bool = False,
 ) -> Outcome:
     """What becomes of one reader; ``returns_too_late`` from an absence, for this edition.
 
     ``refusal``: why this campaign may not write to people of the reader's categories at all, if so.
-    ``near_since`` (from the function): a mail at or after it is too near; None: no cap.
+    ``near_since`` (from the function): a mail at or after it is too near; None: no cap. ``paused``: by the reader.
     The caller adds the addressee to ``facts.taken`` for those who get the mail.
     """
     received = facts.received.get(reader.id)
@@ -128,6 +144,8 @@ def pass_gates(
         return Outcome(refusal)
     if not consent_allows(consent_mask, facts.consents.get(reader.id, 0)):
         return Outcome(SkipReason.NO_CONSENT)
+    if paused:
+        return Outcome(SkipReason.PAUSED)
     if returns_too_late:
         return Outcome(SkipReason.AWAY)
     if received is not None and near_since is not None and received >= near_since:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from zoneinfo import ZoneInfo
 
@@ -18,9 +18,10 @@ from nurture.audience.segments import compile_condition
 from nurture.news.item import NewsItem, candidates
 from nurture.planning.gates import Facts, NewsRule, Rules, near_since, pass_gates, variant_for
 from nurture.planning.windows import Openings, zone_for
-from nurture.store import Connection, feedback, history, news
+from nurture.store import Connection, feedback, history, news, wishes
 from nurture.store.plan_pages import PAGE_ROWS, PlannedDelivery
 from nurture.store.readers import Reader, meant_ids, readers_of
+from nurture.store.wishes import Wish
 from nurture.vocabulary import Category, Intent, Mode, SkipReason
 from nurture.workspace.campaign import Campaign
 from nurture.workspace.conditions import All, Any_, Compare, Condition, SegmentReference
@@ -107,6 +108,7 @@ class Selection:
         """What the database knows about a page of readers."""
         ids = [reader.id for reader in readers]
         gap = self._settings.limits.contact_gap
+        chosen = wishes.wishes(connection, ids, on=self.today)
         organizations = {reader.organization_id for reader in readers if reader.organization_id is not None}
         return Facts(
             taken=set()
@@ -115,16 +117,21 @@ class Selection:
             suppressed={reader.id for reader in readers if reader.suppressed},
             consents={reader.id: reader.consents for reader in readers if reader.consents},
             away=feedback.absences(connection, ids, on=self.today),
-            received={}
-            if not gap
-            else history.last_received(
-                connection, ids, mode=self.mode, since=self.at - gap, now=self.now, but=edition_id
-            ),
+            received=self._received(connection, ids, gap, edition_id)
+            | self._received(connection, *_own_gaps(chosen, gap), edition_id),
+            wishes=chosen,
             gives=history.gives_since_ask(connection, sorted(organizations), mode=self.mode, but=edition_id)
             if self.campaign.intent is Intent.ASK and organizations
             else {},
             seen=news.seen(connection, ids, editions=self._carriers_of_its_news(connection)),
         )
+
+    def _received(
+        self, connection: Connection, ids: Sequence[int], gap: timedelta, edition_id: int | None
+    ) -> dict[int, datetime]:
+        if not gap or not ids:
+            return {}
+        return history.last_received(connection, ids, mode=self.mode, since=self.at - gap, now=self.now, but=edition_id)
 
     def _carriers_of_its_news(self, connection: Connection) -> Sequence[int]:
         rule = self._rules.news
@@ -148,6 +155,12 @@ class Selection:
             not_before = max(not_before, returns)
         categories = reader.categories
         mask, variant, refusal = self._by_categories.get(categories) or self._by_category(categories)
+        paused = False
+        if (wish := facts.wishes.get(reader.id)) is not None:
+            zone = zone_for(zones, default=self.zone)
+            paused = wish.pauses(not_before.astimezone(zone).date())
+            own = near_since(not_before, timedelta(days=wish.gap or 0), zone)
+            too_near = min(filter(None, (too_near, own)), default=None)
         outcome = pass_gates(
             reader,
             self._rules,
@@ -155,6 +168,7 @@ class Selection:
             refusal=refusal,
             consent_mask=mask,
             near_since=too_near,
+            paused=paused,
             returns_too_late=returns is not None and returns > not_after,
         )
         if outcome.reason is None:
@@ -197,6 +211,12 @@ class Selection:
         """Where a reader comes in a spread edition: by chance, but the same whenever it is asked."""
         drawn = blake2b(f"{self._name}/{self.at.isoformat()}/{contact_id}".encode(), digest_size=4).digest()
         return int.from_bytes(drawn) * SPREAD_STEPS >> 32
+
+
+def _own_gaps(chosen: Mapping[int, Wish], gap: timedelta) -> tuple[list[int], timedelta]:
+    """Who wants mail less often than the clinic's ``gap`` allows, and how far back one must look for them."""
+    rare = {contact_id: timedelta(days=wish.gap) for contact_id, wish in chosen.items() if wish.gap is not None}
+    return [contact_id for contact_id, own in rare.items() if own > gap], max(rare.values(), default=gap)
 
 
 def openings_of(campaign: Campaign, settings: Settings) -> Openings:

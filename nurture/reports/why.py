@@ -23,11 +23,11 @@ from nurture.store import log as store_log
 from nurture.store.consents import ConsentRow, consents_of
 from nurture.store.contacts import PersonRow, people_by_address
 from nurture.store.editions import EditionId, EditionRow, list_editions
-from nurture.store.log import AttemptRow
+from nurture.store.log import AttemptRow, EventRow
 from nurture.store.log_pages import Filter
 from nurture.store.plan_pages import PlannedDelivery
 from nurture.store.suppressions import SuppressionRow, suppressions_of
-from nurture.vocabulary import CONSENT_BITS, WAITS_FOR_APPROVAL, DeliveryState, EventKind, Mode, SkipReason
+from nurture.vocabulary import CONSENT_BITS, WAITS_FOR_APPROVAL, DeliveryState, EventKind, Mode, SkipReason, Visitor
 from nurture.workspace.campaign import Campaign
 from nurture.workspace.providers import Providers
 from nurture.workspace.workspace import Workspace
@@ -189,7 +189,7 @@ class _Question:
             if row.state is DeliveryState.EXPIRED and edition.held_because == WAITS_FOR_APPROVAL:
                 words = f"{words}; nobody approved the edition"
             later = [
-                f"{event.kind} at {local(event.at, self.zone)}"
+                f"{event.kind}{_by_whom(event)} at {local(event.at, self.zone)}"
                 for event in (history.events if history else ())
                 if event.kind in _AFTERWARDS
             ]
@@ -268,6 +268,11 @@ def _limits(planned: PlannedDelivery) -> Check:
         return Check("limits", True, f"no limit of the house keeps a mail away now{news}")
     name = "purpose" if planned.reason in (SkipReason.NO_PURPOSE, SkipReason.NO_AUTHORIZATION) else "limits"
     return Check(name, False, REASONS_IN_WORDS[planned.reason])
+
+
+def _by_whom(event: EventRow) -> str:
+    visitor = event.data.get("visitor", Visitor.PERSON)
+    return "" if visitor == Visitor.PERSON else f" (by a program: {visitor})".replace("_", " ")
 
 
 def _held_words(edition: EditionRow) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from nurture.clock import Clock, SystemClock
 from nurture.news.item import NewsItem
 from nurture.planning.occurrences import Occurrence
 from nurture.service.link_keys import link_keys
-from nurture.store import Store, create_store, meta, open_store
+from nurture.store import Store, create_store, meta, open_store, way_out
 from nurture.vocabulary import Mode
 from nurture.workspace.secrets import SecretReference
 from nurture.workspace.settings import Settings
@@ -20,7 +21,10 @@ from nurture.workspace.source import WorkspaceSource
 from nurture.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
-    from nurture.composing.shared import LeavePage
+    from nurture.composing.shared import PageAddress
+
+# A link that leads nowhere is worse than one that is not counted: the pages must have been seen so lately.
+FRESH = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +64,38 @@ class House:
     def snapshot(self, campaign: str, news: Sequence[NewsItem], occurrence: Occurrence) -> dict[str, object]:
         """The content of one edition as it is now; editions keep it (DESIGN 4)."""
         from nurture.composing.edition import prepare_edition
+        from nurture.composing.tracking import tracking_rules
 
-        leave = leave_page(self.workspace.settings, self.mode())
-        if leave is not None:
-            keys = link_keys(self.store, self.data, now=self.clock.now())
-            leave = replace(leave, key=keys.newest.id)
-        content = prepare_edition(self.workspace, campaign, news=news, occurrence=occurrence.nominal, leave=leave)
+        workspace, now = self.workspace, self.clock.now()
+        mode = self.mode()
+        pages = page_address(workspace.settings, mode)
+        if pages is not None:
+            keys = link_keys(self.store, self.data, now=now)
+            pages = replace(pages, key=keys.newest.id)
+            if mode is Mode.SANDBOX or self.links_arrive():
+                rules = tracking_rules(workspace.settings, workspace.campaign(campaign))
+                pages = replace(pages, tracking=rules)
+        content = prepare_edition(workspace, campaign, news=news, occurrence=occurrence.nominal, pages=pages)
         return content.to_json()
 
+    def links_arrive(self) -> bool:
+        """Whether the readers' pages were seen from outside lately, so that links may lead there."""
+        url = self.workspace.settings.public_url
+        with self.store.read() as connection:
+            seen = None if url is None else way_out.links_seen(connection, url)
+        return seen is not None and self.clock.now() - seen <= FRESH
 
-def leave_page(settings: Settings, mode: Mode) -> LeavePage | None:
-    """The page on which readers leave, with inert links; None without a ``public_url``.
+
+def page_address(settings: Settings, mode: Mode) -> PageAddress | None:
+    """The readers' pages, with inert links and nothing noted; None without a ``public_url``.
 
     The links of the sandbox's mails lead to the page on this machine, so that they can be tried.
     """
-    from nurture.composing.shared import LeavePage
+    from nurture.composing.shared import PageAddress
 
     if settings.public_url is None:
         return None
-    return LeavePage(settings.public_url if mode is Mode.LIVE else settings.web.local_url)
+    return PageAddress(settings.public_url if mode is Mode.LIVE else settings.web.local_url)
 
 
 def database_url(settings: Settings, root: Path) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from nurture.errors import NurtureError
 from nurture.service.house import House
+from nurture.service.visits import forget_visits, look_at_pages
 from nurture.store import alerts, jobs
 from nurture.vocabulary import AlertKind
 
@@ -136,7 +137,10 @@ def feeds(house: House) -> FeedReport:
 
 
 def housekeeping(house: House) -> None:
-    """Keep segments fast (custom attributes that conditions use get an index), forget old words of readers."""
+    """Keep segments fast, forget old words and visits of readers, see that the readers' pages are reached from outside.
+
+    Custom attributes that conditions use get an index.
+    """
     from nurture.audience.segments import attributes_used
     from nurture.store import replies
     from nurture.store.expressions import ensure_attribute_indices
@@ -147,3 +151,5 @@ def housekeeping(house: House) -> None:
         ensure_attribute_indices(connection, attributes_used(conditions))
         kept = workspace.settings.privacy.reply_text
         replies.forget_words(connection, before=house.clock.now() - kept)
+    forget_visits(house)
+    look_at_pages(house)

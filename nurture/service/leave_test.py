@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from nurture.composing.link_tokens import LONGEST_NUMBER, make_token
-from nurture.composing.way_out import leave_link
+from nurture.composing.links import HIDDEN
+from nurture.composing.way_out import click_link, leave_link
 from nurture.errors import InputError
 from nurture.service.house import House
 from nurture.service.link_keys import link_keys
@@ -80,9 +81,23 @@ def probe_page(house: House) -> str | None:
             f"{settings.public_url} answers {status}, but {'not to us' if status < 300 else 'refuses the POST'}: does "
             f"your web server lead to the `nurture run` of this clinic ({settings.web.local_url}), also for POST?"
         )
+    leads_on = _leads_on(click_link(settings.public_url, make_token(key, LinkPurpose.PROBE, number, ""), HIDDEN))
     with house.store.write() as connection:
         way_out.record_page(connection, settings.public_url, house.clock.now())
+        if leads_on == settings.clinic.site:
+            way_out.record_links(connection, settings.public_url, house.clock.now())
     return None
+
+
+def _leads_on(url: str) -> str | None:
+    """Where a link over the page leads; None: nowhere."""
+    import httpx2
+
+    try:
+        with httpx2.stream("GET", url, timeout=_PATIENCE) as response:
+            return response.headers.get("location") if response.status_code == 302 else None
+    except httpx2.HTTPError:
+        return None
 
 
 def stop_arrived(house: House, address: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ def pages_served(house: House) -> Iterator[WebServer | None]:
     Raises `WebError` if they cannot be served there, `SecretError` if the keys of their links cannot be used.
     """
     from nurture.service.link_keys import link_keys
-    from nurture.web.leave import LeavePages
+    from nurture.web.readers import ReaderPages
     from nurture.web.server import serve
 
     settings = house.workspace.settings
@@ -27,9 +28,14 @@ def pages_served(house: House) -> Iterator[WebServer | None]:
         yield None
         return
     link_keys(house.store, house.data, now=house.clock.now())
-    pages = LeavePages(house.store, house.data, lambda: house.workspace.settings.clinic, house.clock)
-    server = serve(pages, host=settings.web.host, port=settings.web.port)
+    gc.collect()
+    gc.freeze()  # a full collection would stop all answers for as long as it takes to look at the whole program
+    pages = ReaderPages(house.store, house.data, lambda: house.workspace.settings, house.clock)
     try:
-        yield server
+        server = serve(pages, host=settings.web.host, port=settings.web.port, brief=pages.brief)
+        try:
+            yield server
+        finally:
+            server.stop()
     finally:
-        server.stop()
+        pages.close()

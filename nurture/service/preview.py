@@ -15,7 +15,7 @@ from nurture.news.catalogue import all_news
 from nurture.news.item import NewsItem
 from nurture.planning.occurrences import NOMINAL_FORMAT
 from nurture.planning.selection import Selection, items_for
-from nurture.service.house import House, leave_page
+from nurture.service.house import House, page_address
 from nurture.store import Connection, meta
 from nurture.store.contacts import PersonRow, people_by_address, people_by_id
 from nurture.store.plan_pages import PlannedDelivery
@@ -50,7 +50,7 @@ def preview(house: House, campaign: str, *, address: str | None = None) -> Previ
         campaign,
         news=items,
         occurrence=now.astimezone(zone).strftime(NOMINAL_FORMAT),
-        leave=leave_page(workspace.settings, selection.mode),
+        pages=page_address(workspace.settings, selection.mode),
     )
     composer = Composer(content)
     message = composer.compose(

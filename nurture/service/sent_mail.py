@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from nurture.composing.dkim import Signer
 from nurture.composing.edition import EditionContent
 from nurture.composing.message import ComposedMessage, Composer
-from nurture.composing.recipient import INERT_TOKEN, Recipient
-from nurture.delivery.messages import leave_key, leave_token
+from nurture.composing.recipient import INERT, LinkTokens, Recipient
+from nurture.delivery.messages import EditionLink, link_key, link_tokens
 from nurture.errors import SecretError
 from nurture.service.house import House
 from nurture.store import editions
@@ -44,18 +44,25 @@ def as_sent(house: House, history: DeliveryHistory) -> ComposedMessage | None:
         variant=row.variant,
         values=history.values,
         news_ids=history.news_ids,
-        leave_token=_leave_token(house, edition, history),
+        tokens=_tokens(house, edition, history),
     )
     message = Composer(edition).compose(recipient)
     return replace(message, raw=_signature(house, sender, message.raw, history.message_date) + message.raw)
 
 
-def _leave_token(house: House, edition: EditionContent, history: DeliveryHistory) -> str:
+def _tokens(house: House, edition: EditionContent, history: DeliveryHistory) -> LinkTokens:
     try:
-        key = leave_key(edition, house.data)
+        key = link_key(edition, house.data)
     except SecretError:
-        return INERT_TOKEN
-    return leave_token(key, history.delivery.id, history.recipient_key)
+        return INERT
+    row = history.delivery
+    return link_tokens(
+        key,
+        EditionLink.of(row.edition_id, edition),
+        delivery_id=row.id,
+        recipient_key=history.recipient_key,
+        values=history.values or {},
+    )
 
 
 def _signature(house: House, sender: str, raw: bytes, at: datetime) -> bytes:

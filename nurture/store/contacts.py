@@ -42,6 +42,9 @@ class PersonRow:
     time_zone: str | None
     country: str | None
     discharged_on: date | None
+    mail_gap: int | None
+    paused_until: date | None
+    may_track: bool | None
     organization_id: int | None
     organization: OrganizationRow | None
     attributes: Mapping[str, Any]

@@ -16,6 +16,7 @@ from nurture.store.consents import consent_holds
 from nurture.store.editions import may_send
 from nurture.store.schema import contact, delivery, edition
 from nurture.store.suppressions import suppressed
+from nurture.store.wishes import not_paused
 from nurture.vocabulary import DeliveryState, EditionState, SkipReason
 
 
@@ -54,6 +55,10 @@ def _contact_in_use() -> sa.ColumnElement[bool]:
     return _contact_where(contact.c.archived_at.is_(None))
 
 
+def _contact_not_paused(today: date) -> sa.ColumnElement[bool]:
+    return _contact_where(not_paused(today))
+
+
 def _address_unchanged() -> sa.ColumnElement[bool]:
     # planned for another address: it may have been a stranger's
     return delivery.c.address.is_not(None) & _contact_where(contact.c.address_hash == delivery.c.recipient_key)
@@ -83,7 +88,7 @@ def may_leave(today: date) -> sa.ColumnElement[bool]:
     return sa.and_(
         _edition_may_send(),
         _contact_stays(),
-        _contact_in_use(),
+        _contact_where(contact.c.archived_at.is_(None), not_paused(today)),
         _address_unchanged(),
         sa.not_(_suppressed()),
         _consented(today),
@@ -92,12 +97,13 @@ def may_leave(today: date) -> sa.ColumnElement[bool]:
 
 # Asked for each mail: building the expressions anew would cost more than asking.
 @lru_cache(maxsize=4)
-def _question(today: date) -> sa.Select[bool, bool, bool, bool, bool, bool, bool]:
+def _question(today: date) -> sa.Select[bool, bool, bool, bool, bool, bool, bool, bool]:
     return sa.select(
         _edition_is_ready().label("ready"),
         _edition_is_held().label("held"),
         _contact_stays().label("stays"),
         _contact_in_use().label("in_use"),
+        _contact_not_paused(today).label("not_paused"),
         _address_unchanged().label("unchanged"),
         _suppressed().label("suppressed"),
         _consented(today).label("consented"),
@@ -115,6 +121,8 @@ def refusal(connection: sa.Connection, delivery_id: int, today: date) -> Refusal
         return Refusal(DeliveryState.CANCELED, "the contact was erased")
     if not found.in_use:
         return Refusal(DeliveryState.SKIPPED, SkipReason.ARCHIVED)
+    if not found.not_paused:
+        return Refusal(DeliveryState.SKIPPED, SkipReason.PAUSED)
     if found.suppressed:
         return Refusal(DeliveryState.SKIPPED, SkipReason.SUPPRESSED)
     if not found.consented:

@@ -10,7 +10,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from nurture.store import suppressions
+from nurture.store import suppressions, wishes
 from nurture.store.schema import meta
 from nurture.vocabulary import Mode, SuppressionReason
 
@@ -46,6 +46,7 @@ def set_mode(connection: Connection, mode: Mode, now: datetime) -> None:
     put(connection, "mode", mode)
     if mode is Mode.LIVE:
         suppressions.lift_rehearsed(connection, because="the clinic went live", now=now)
+        wishes.forget_rehearsed(connection)
         put(connection, "live_since", now.isoformat())
 
 

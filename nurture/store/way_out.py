@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from nurture.store import meta
 
-_PROBE, _PAGE, _MAILBOX = "web_probe", "web_page_seen", "mailbox_seen:"
+_PROBE, _PAGE, _LINKS, _MAILBOX = "web_probe", "web_page_seen", "web_links_seen", "mailbox_seen:"
 
 
 def record_probe(connection: Connection, number: int, now: datetime) -> None:
@@ -29,11 +29,17 @@ def record_page(connection: Connection, url: str, now: datetime) -> None:
 
 def page_seen(connection: Connection, url: str) -> datetime | None:
     """When a POST to the page at ``url`` was last seen to arrive (UTC); None: never, or only at another address."""
-    found = meta.get(connection, _PAGE)
-    if found is None:
-        return None
-    at, _, where = found.partition(" ")
-    return datetime.fromisoformat(at) if where == url else None
+    return _seen_at(connection, _PAGE, url)
+
+
+def record_links(connection: Connection, url: str, now: datetime) -> None:
+    """A link that leads over the pages at ``url`` was followed."""
+    meta.put(connection, _LINKS, f"{now.isoformat()} {url}")
+
+
+def links_seen(connection: Connection, url: str) -> datetime | None:
+    """When a link over the pages at ``url`` was last seen to lead on (UTC); None: never, or only at another address."""
+    return _seen_at(connection, _LINKS, url)
 
 
 def record_mailbox(connection: Connection, address: str, now: datetime) -> None:
@@ -45,3 +51,11 @@ def mailbox_seen(connection: Connection, address: str) -> datetime | None:
     """When a mail with STOP was last seen in the mailbox of ``address`` (UTC); None: never."""
     found = meta.get(connection, f"{_MAILBOX}{address}")
     return None if found is None else datetime.fromisoformat(found)
+
+
+def _seen_at(connection: Connection, key: str, url: str) -> datetime | None:
+    found = meta.get(connection, key)
+    if found is None:
+        return None
+    at, _, where = found.partition(" ")
+    return datetime.fromisoformat(at) if where == url else None

@@ -7,13 +7,11 @@ may change anything. A link that is none of ours gets one and the same answer, w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from nurture.audience.leaving import Choice, Standing, Way, decide, standing
@@ -24,29 +22,10 @@ from nurture.errors import NurtureError
 from nurture.store import Connection, Store, way_out
 from nurture.store.leaving import LeftMail, find_mail
 from nurture.vocabulary import LinkPurpose
-from nurture.web.asking import Asked, asked, language, token_of
-from nurture.web.page import PAGE_POLICY, View, page
+from nurture.web.answers import TROUBLE, UNKNOWN, Answer, read_body, respond
+from nurture.web.asking import Asked, asked, token_of
+from nurture.web.page import View
 from nurture.workspace.settings import Clinic
-
-LONGEST_BODY: Final = 65_536  # bytes; the one that RFC 8058 asks for has a few hundred at most
-_HEADERS: Final[Mapping[str, str]] = {
-    "Content-Security-Policy": PAGE_POLICY,
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "X-Robots-Tag": "noindex, nofollow",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Connection": "close",  # see `server`
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    view: View
-    status: int = 200
-    address: str | None = None
-    may_return: bool = False
 
 
 class LeavePages:
@@ -61,40 +40,31 @@ class LeavePages:
             return
         request = Request(scope, receive)
         try:
-            body = await _body(request) if request.method == "POST" else b""
+            body = await read_body(request) if request.method == "POST" else b""
         except ClientDisconnect:
             return
         response = await asyncio.to_thread(self._respond, request, body)
         await response(scope, receive, send)
 
     def _respond(self, request: Request, body: bytes | None) -> Response:
-        headers = dict(_HEADERS)
         try:
             answer = self._answer(request, body)
-        except NurtureError:  # the database or the keys cannot be used; mail providers try again
-            answer = _Answer(View.TROUBLE, 503)
-            headers["Retry-After"] = "120"
-        html = page(
-            answer.view,
-            language=language(request.headers.get("accept-language", "")),
-            clinic=self._clinic(),
-            address=answer.address,
-            may_return=answer.may_return,
-        )
-        return HTMLResponse(html, answer.status, headers)
+        except NurtureError:
+            answer = TROUBLE
+        return respond(request, answer, self._clinic())
 
-    def _answer(self, request: Request, body: bytes | None) -> _Answer:
+    def _answer(self, request: Request, body: bytes | None) -> Answer:
         if request.method not in ("GET", "HEAD", "POST"):
-            return _Answer(View.UNKNOWN, 405)
+            return Answer(View.UNKNOWN, 405)
         if body is None:
-            return _Answer(View.UNKNOWN, 413)
+            return Answer(View.UNKNOWN, 413)
         return self._look(token_of(request.scope["path"]) or "", asked(body) if request.method == "POST" else None)
 
-    def _look(self, text: str, wanted: Asked | None) -> _Answer:
+    def _look(self, text: str, wanted: Asked | None) -> Answer:
         """What a request for a token gets; ``wanted`` None: it only looks."""
         token = parse_token(text)
         if token is None:
-            return _Answer(View.UNKNOWN, 404)
+            return UNKNOWN
         ring = read_link_keys(self._data)
         with self._store.read() as connection:
             mail = find_mail(connection, token.number)
@@ -104,34 +74,24 @@ class LeavePages:
             elif is_genuine(token, ring, LinkPurpose.PROBE, "") and wanted is not None:
                 mail = None
             else:
-                return _Answer(View.UNKNOWN, 404)
+                return UNKNOWN
         assert wanted is not None, "who only looks has an answer"
         with self._store.write() as connection:
             if mail is None:
                 way_out.record_probe(connection, token.number, self._clock.now())
-                return _Answer(View.LEFT)
+                return Answer(View.LEFT)
             return self._act(connection, token.number, wanted)
 
-    def _act(self, connection: Connection, delivery_id: int, wanted: Asked) -> _Answer:
+    def _act(self, connection: Connection, delivery_id: int, wanted: Asked) -> Answer:
         mail = find_mail(connection, delivery_id)  # as it is now, and stays until this is written
         assert mail is not None, "deliveries are never deleted"
         now = self._clock.now()
         left = decide(connection, mail, wanted.choice, way=Way.ONE_CLICK if wanted.one_click else Way.PAGE, now=now)
         if wanted.choice is Choice.RETURN and not left.everything and not left.topic:
-            return _Answer(View.RETURNED, address=mail.address)
+            return Answer(View.RETURNED, address=mail.address)
         return _answer(mail, left)
 
 
-def _answer(mail: LeftMail, left: Standing) -> _Answer:
+def _answer(mail: LeftMail, left: Standing) -> Answer:
     view = View.LEFT if left.everything else View.LEFT_TOPIC if left.topic else View.ASK
-    return _Answer(view, address=mail.address, may_return=left.may_return)
-
-
-async def _body(request: Request) -> bytes | None:
-    """The whole body; None if it is too long."""
-    body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > LONGEST_BODY:
-            return None
-    return body
+    return Answer(view, address=mail.address, may_return=left.may_return)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 import jinja2
 
+from nurture.audience.preferring import Preferences
 from nurture.web.words import WORDS
 from nurture.workspace.settings import Clinic
 
@@ -43,16 +46,51 @@ class View(StrEnum):
 
 def page(view: View, *, language: str, clinic: Clinic, address: str | None = None, may_return: bool = False) -> str:
     """The whole page. ``address`` is masked here; None where it is not known any more."""
-    words = WORDS[language]
-    shown = masked(address) if address else words["this address"]
+    words = _words(language, clinic, address)
     return _TEMPLATES.get_template("leave.html").render(
         view=view.value,
+        title=words[view.value],
         language=language,
         clinic=clinic,
         may_return=may_return,
         style=_STYLE,
-        words={key: text.format(address=shown, phone=clinic.phone) for key, text in words.items()},
+        words=words,
     )
+
+
+def choices_page(
+    *,
+    language: str,
+    clinic: Clinic,
+    address: str,
+    preferences: Preferences,
+    gaps: Sequence[int | None],
+    first_day: date,
+    last_day: date,
+    saved: bool,
+    leave: str,
+) -> str:
+    """The page of preferences. ``address`` is masked here; ``leave`` is the link to stop everything."""
+    words = _words(language, clinic, address)
+    return _TEMPLATES.get_template("choose.html").render(
+        title=words["choose"],
+        language=language,
+        clinic=clinic,
+        preferences=preferences,
+        gaps=gaps,
+        first_day=first_day,
+        last_day=last_day,
+        saved=saved,
+        leave=leave,
+        style=_STYLE,
+        words=words,
+    )
+
+
+def _words(language: str, clinic: Clinic, address: str | None) -> dict[str, str]:
+    words = WORDS[language]
+    shown = masked(address) if address else words["this address"]
+    return {key: text.format(address=shown, phone=clinic.phone) for key, text in words.items()}
 
 
 def masked(address: str) -> str:

@@ -90,6 +90,10 @@ class Campaign(Model):
     approve: Approve | None = Field(
         None, description="Whether its live editions wait for `nurture approve`; the settings' rule by default."
     )
+    track: bool | None = Field(
+        None,
+        description="Whether opens and clicks of partners are counted; by default as `privacy.track` says.",
+    )
     edition: int = Field(1, ge=1, le=1000, description="Raise it to send a broadcast again.")
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Z]{2})?$")] = Field(
         "en", description="Language of the mail."

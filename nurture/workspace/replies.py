@@ -1,4 +1,4 @@
-"""Settings of what people write back: how soon they get an answer, how long their words are kept."""
+"""Settings of what people write back: how soon they get an answer."""
 
 from __future__ import annotations
 
@@ -23,14 +23,4 @@ class Replies(Model):
         max_length=10,
         description="People under `staff` who get a mail about answers that wait; if nobody is named, the first one "
         "who has an `address`.",
-    )
-
-
-class Privacy(Model):
-    """How long words of other people are kept."""
-
-    reply_text: Duration = Field(
-        timedelta(days=365),
-        ge=timedelta(days=1),
-        description="After this time what somebody wrote is deleted; when it came and was answered stays.",
     )

@@ -16,6 +16,7 @@ from nurture.workspace.suggestions import did_you_mean
 IMPORT_FIELDS = (
     *CONTACT_TEXT_FIELDS,
     "discharged_on",
+    "may_track",
     "category",
     "tags",
     "organization",

@@ -39,8 +39,9 @@ from nurture.workspace.notices import Approve, Notices
 from nurture.workspace.oauth import OAuth, given_by_preset
 from nurture.workspace.presets import PresetName, filled
 from nurture.workspace.public_url import PublicUrl
-from nurture.workspace.replies import Privacy, Replies
+from nurture.workspace.replies import Replies
 from nurture.workspace.secrets import SecretReference
+from nurture.workspace.tracking import Privacy
 
 
 def _as_list(value: object) -> object:
@@ -338,7 +339,9 @@ class Settings(Model):
     feeds: dict[Slug, Feed] = Field(default_factory=dict, description="Industry news, by a short name.")
     imports: Imports = Field(default_factory=lambda: Imports(), description="What imports may bring in.")
     replies: Replies = Field(default_factory=lambda: Replies(), description="How soon answers are answered.")
-    privacy: Privacy = Field(default_factory=lambda: Privacy(), description="How long words of other people are kept.")
+    privacy: Privacy = Field(
+        default_factory=lambda: Privacy(), description="What may be noted of readers, and how long it is kept."
+    )
     test_recipients: tuple[MailAddress, ...] = Field(
         (), max_length=10, description="Who may get test mails, `nurture send CAMPAIGN --test`: your own people."
     )

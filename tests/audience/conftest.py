@@ -76,6 +76,7 @@ def add_delivery() -> Callable[..., int]:
         mode: str = "sandbox",
         at: datetime = NOW,
         events: Iterable[str] = (),
+        visitor: str = "person",
         **columns: Any,
     ) -> int:
         number = connection.scalar(sa.select(sa.func.count()).select_from(edition))
@@ -114,7 +115,8 @@ def add_delivery() -> Callable[..., int]:
         }
         identifier = connection.execute(sa.insert(delivery).values(values).returning(delivery.c.id)).scalar_one()
         for kind in events:
-            connection.execute(sa.insert(event).values(kind=kind, at=at, delivery_id=identifier, data={}))
+            data = {"visitor": visitor} if kind in ("opened", "clicked") else {}
+            connection.execute(sa.insert(event).values(kind=kind, at=at, delivery_id=identifier, data=data))
         return identifier
 
     return add

@@ -6,7 +6,8 @@ import pytest
 
 from nurture.composing.edition import EditionContent, prepare_edition
 from nurture.composing.message import Composer
-from nurture.composing.shared import LeavePage
+from nurture.composing.recipient import LinkTokens
+from nurture.composing.shared import PageAddress
 from nurture.errors import ComposeError, RenderError
 from tests.composing.clinic import FOOTER, Clinic, make_clinic, parse, part_text, recipient
 
@@ -22,7 +23,7 @@ def clinic(tmp_path) -> Clinic:
 
 def composer(clinic: Clinic, url: str) -> Composer:
     content = prepare_edition(
-        clinic.workspace, "news", news=(), occurrence="2026-12-01T09:30", leave=LeavePage(url, "00ff")
+        clinic.workspace, "news", news=(), occurrence="2026-12-01T09:30", pages=PageAddress(url, "00ff")
     )
     return Composer(EditionContent.from_json(content.to_json()))
 
@@ -39,7 +40,7 @@ def test_each_reader_has_a_link_of_their_own(clinic: Clinic, url: str) -> None:
     composing = composer(clinic, url)
     assert composing.encodes_pieces
     for token in (TOKEN, "u" * 32):
-        message = composing.compose(replace(recipient(), leave_token=token))
+        message = composing.compose(replace(recipient(), tokens=LinkTokens(leave=token)))
         mail = parse(message.raw)
         link = f"{url}/u/{token}"
         assert mail["List-Unsubscribe"].split() == [f"<{link}>,", f"<{MAILTO}>"]  # the page first (RFC 8058 3.1)
@@ -57,15 +58,15 @@ def test_previews_have_links_that_lead_nowhere(clinic: Clinic) -> None:
 @pytest.mark.parametrize("url", ["https://p.example", LONG])
 def test_a_link_alone_is_a_way_out_and_a_mail_without_one_stays(clinic: Clinic, url: str) -> None:
     clinic.write("templates/emails/partials/footer.mjml", FOOTER.replace(" or reply STOP", ""))
-    composer(clinic, url).compose(replace(recipient(), leave_token=TOKEN))
+    composer(clinic, url).compose(replace(recipient(), tokens=LinkTokens(leave=TOKEN)))
     clinic.write(
         "templates/emails/partials/footer.mjml", FOOTER.replace("{{ links.unsubscribe }}", url).replace("STOP", "")
     )
     with pytest.raises(RenderError, match="no way out"):
-        composer(clinic, url).compose(replace(recipient(), leave_token=TOKEN))
+        composer(clinic, url).compose(replace(recipient(), tokens=LinkTokens(leave=TOKEN)))
 
 
 def test_templates_do_not_see_the_key(clinic: Clinic) -> None:
-    clinic.template("{{ leave_page.key }}")
+    clinic.template("{{ pages.key }}")
     with pytest.raises(ComposeError, match="undefined variable"):
         composer(clinic, "https://p.example")

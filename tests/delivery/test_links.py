@@ -8,7 +8,7 @@ import pytest
 from nurture.composing.edition import prepare_edition
 from nurture.composing.link_keys import add_link_key, read_link_keys
 from nurture.composing.link_tokens import is_genuine, parse_token
-from nurture.composing.shared import LeavePage
+from nurture.composing.shared import PageAddress
 from nurture.errors import SecretError
 from nurture.store import Store
 from nurture.vocabulary import LinkPurpose
@@ -28,7 +28,7 @@ def linked(sqlite_store: Store, tmp_path: Path) -> Office:
     workspace = make_clinic(root)
     key = add_link_key(root / "data", now=NOW)
     content = prepare_edition(
-        workspace, "partner-news", news=(), occurrence="2026-12-01T09:30", leave=LeavePage(PAGE, key.id)
+        workspace, "partner-news", news=(), occurrence="2026-12-01T09:30", pages=PageAddress(PAGE, key.id)
     )
     return Office(sqlite_store, root, content.to_json())
 

@@ -13,7 +13,7 @@ SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 FIRST, ALWAYS, NEVER = Approve
 CONTENT = {
     "version": 1,
-    "shared": {"clinic": {"name": "A"}, "leave_page": {"url": "https://a.example", "key": "1"}},
+    "shared": {"clinic": {"name": "A"}, "pages": {"url": "https://a.example", "key": "1"}},
     "texts": {"subject": {"source": "Hello", "file": "campaigns/a.yaml", "origins": [[1, "campaigns/a.yaml", 7]]}},
     "news": {"file:a": {"title": "Pool"}},
     "images": {},
@@ -81,7 +81,7 @@ def changed(**parts: object) -> str:
         changed(news={}),
         changed(images={"cid:a": {"data": "AA=="}}),
         changed(shared=CONTENT["shared"] | {"clinic": {"name": "B"}}),
-        changed(shared=CONTENT["shared"] | {"leave_page": {"url": "https://b.example", "key": "1"}}),
+        changed(shared=CONTENT["shared"] | {"pages": {"url": "https://b.example", "key": "1"}}),
         shown_digest(CONTENT, rule="category is school or sports_club"),
     ],
 )
@@ -89,7 +89,7 @@ def test_what_readers_get_and_who_they_are_make_a_content(other: str) -> None:
     assert other != changed()
 
 
-def test_a_moved_line_and_a_new_key_do_not() -> None:
+def test_a_moved_line_a_new_key_and_pages_that_were_out_of_reach_do_not() -> None:
     moved = CONTENT["texts"]["subject"] | {"origins": [[1, "campaigns/a.yaml", 9]], "file": "campaigns/a.yaml"}
-    turned = CONTENT["shared"] | {"leave_page": {"url": "https://a.example", "key": "2"}}
-    assert changed(texts={"subject": moved}, shared=turned) == changed()
+    turned = CONTENT["shared"] | {"pages": {"url": "https://a.example", "key": "2", "tracking": {}}}
+    assert changed(texts={"subject": moved}, shared=turned, targets=["https://riverbend.example"]) == changed()

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,11 @@ from nurture.clock import DrivenClock
 from nurture.composing.link_keys import read_link_keys
 from nurture.errors import InputError, SecretError
 from nurture.planning.occurrences import Occurrence
-from nurture.service.house import House, open_house
+from nurture.service.house import FRESH, House, open_house
 from nurture.service.leave_test import probe_page, stop_arrived, way_out_proven, ways_out
 from nurture.service.link_keys import rotate_link_keys
 from nurture.service.pages import pages_served
-from nurture.store import meta
+from nurture.store import meta, way_out
 from nurture.vocabulary import Mode
 from nurture.workspace.scaffold import Answers, init_workspace
 from tests.delivery.outbox import NOW
@@ -65,8 +66,10 @@ def test_a_post_that_arrives_proves_the_page_at_this_address_only(tmp_path: Path
             assert probe_page(house) is None
         assert way_out_proven(house)
         assert ways_out(house)[0].seen_at == NOW
+        assert house.links_arrive()
     with clinic(tmp_path / "c", public_url=f"http://localhost:{port}/mail", port=port) as house:
         assert not way_out_proven(house)
+        assert not house.links_arrive()
         with pages_served(house):
             assert probe_page(house) is None
         assert way_out_proven(house)
@@ -115,17 +118,24 @@ def test_without_a_page_somebody_must_see_the_mail_arrive(tmp_path: Path) -> Non
 def test_an_edition_keeps_its_page_and_key(tmp_path: Path) -> None:
     occurrence = Occurrence("2026-12-01T09:30", NOW)
     with clinic(tmp_path / "c", public_url="https://mail.clinic.example", port=8123) as house:
-        kept = [house.snapshot("partner-news", (), occurrence)["shared"]["leave_page"] for _ in range(2)]  # type: ignore[index]
+        kept = [house.snapshot("partner-news", (), occurrence)["shared"]["pages"] for _ in range(2)]  # type: ignore[index]
         key = read_link_keys(house.data).newest
-        assert kept == [{"url": "http://127.0.0.1:8123", "key": key.id}] * 2  # in the sandbox: the page on this machine
+        rules = {"partners": True, "patients": "none", "country": "US"}
+        here = {"url": "http://127.0.0.1:8123", "key": key.id, "tracking": rules}  # in the sandbox: this machine
+        assert kept == [here] * 2
         with house.store.write() as connection:
             meta.set_mode(connection, Mode.LIVE, NOW)
         rotate_link_keys(house.store, house.data, now=NOW)
-        live = house.snapshot("partner-news", (), occurrence)["shared"]["leave_page"]  # type: ignore[index]
+        live = house.snapshot("partner-news", (), occurrence)["shared"]["pages"]  # type: ignore[index]
         assert live == {"url": "https://mail.clinic.example", "key": read_link_keys(house.data).newest.id}
         assert live["key"] != key.id
+        with house.store.write() as connection:
+            way_out.record_links(connection, "https://mail.clinic.example", NOW)
+        assert house.snapshot("partner-news", (), occurrence)["shared"]["pages"] == {**live, "tracking": rules}  # type: ignore[index]
+        house.clock.advance(FRESH + timedelta(seconds=1))  # type: ignore[attr-defined]
+        assert house.snapshot("partner-news", (), occurrence)["shared"]["pages"] == live  # type: ignore[index]
         (house.data / "link.keys").unlink()
         with pytest.raises(SecretError, match="are missing"):  # not made anew: mails that left need the old ones
             house.snapshot("partner-news", (), occurrence)
     with clinic(tmp_path / "c", public_url=None) as house:
-        assert "leave_page" not in house.snapshot("partner-news", (), occurrence)["shared"]  # type: ignore[operator]
+        assert "pages" not in house.snapshot("partner-news", (), occurrence)["shared"]  # type: ignore[operator]

@@ -14,7 +14,7 @@ from nurture.composing.link_tokens import make_token
 from nurture.store import Store, meta
 from nurture.store.schema import suppression
 from nurture.vocabulary import LinkPurpose, Mode
-from nurture.web.leave import LeavePages
+from nurture.web.readers import ReaderPages
 from nurture.web.server import Bounds, WebServer, serve
 from tests.delivery.clinic import make_clinic
 from tests.delivery.outbox import NOW, Outbox, fill_outbox
@@ -39,6 +39,7 @@ class Desk:
     outbox: Outbox
     server: WebServer
     clock: DrivenClock
+    pages: ReaderPages
     servers: list[WebServer] = field(default_factory=list)
 
     def token(self, number: int = 0, *, purpose: LinkPurpose = LinkPurpose.LEAVE) -> str:
@@ -54,7 +55,7 @@ class Desk:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, named)
             response = connection.getresponse()
-            text = response.read().decode()
+            text = response.read().decode("utf-8", "replace")
             return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, text)
         finally:
             connection.close()
@@ -71,12 +72,15 @@ class Desk:
             query = sa.select(suppression).where(suppression.c.lifted_at.is_(None)).order_by(suppression.c.id)
             return [(row.scope, row.shown, row.reason) for row in connection.execute(query)]
 
+    def stop(self) -> None:
+        """As at SIGTERM: all that was noted is in the log when this returns."""
+        for one in (self.server, *self.servers):
+            one.stop()
+        self.pages.close()
+
     def serve(self, bounds: Bounds) -> WebServer:
         """The same pages once more, with other bounds."""
-        clinic = make_clinic(self.data.parent / "clinic").settings.clinic
-        server = serve(
-            LeavePages(self.store, self.data, lambda: clinic, self.clock), host="127.0.0.1", port=0, bounds=bounds
-        )
+        server = serve(self.pages, host="127.0.0.1", port=0, bounds=bounds, brief=self.pages.brief)
         self.servers.append(server)
         return server
 
@@ -89,9 +93,8 @@ def desk(sqlite_store: Store, tmp_path: Path) -> Iterator[Desk]:
         meta.set_mode(connection, Mode.LIVE, NOW)
     outbox = fill_outbox(sqlite_store, recipients=4)
     clock = DrivenClock(NOW)
-    clinic = make_clinic(tmp_path / "clinic").settings.clinic
-    server = serve(LeavePages(sqlite_store, data, lambda: clinic, clock), host="127.0.0.1", port=0)
-    made = Desk(sqlite_store, data, outbox, server, clock)
+    settings = make_clinic(tmp_path / "clinic").settings
+    pages = ReaderPages(sqlite_store, data, lambda: settings, clock)
+    made = Desk(sqlite_store, data, outbox, serve(pages, host="127.0.0.1", port=0, brief=pages.brief), clock, pages)
     yield made
-    for one in (server, *made.servers):
-        one.stop()
+    made.stop()

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from nurture.errors import WebError
-from nurture.web.leave import LONGEST_BODY
+from nurture.web.answers import LONGEST_BODY
 from nurture.web.server import Bounds, serve
 from tests.web.conftest import FORM, ONE_CLICK, Desk
 

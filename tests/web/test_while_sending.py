@@ -8,10 +8,10 @@ import sqlalchemy as sa
 
 from nurture.composing.edition import prepare_edition
 from nurture.composing.link_keys import add_link_key
-from nurture.composing.shared import LeavePage
+from nurture.composing.shared import PageAddress
 from nurture.store import Store
 from nurture.store.schema import delivery, edition, edition_content
-from nurture.web.leave import LeavePages
+from nurture.web.readers import ReaderPages
 from nurture.web.server import serve
 from tests.delivery.balance import assert_balanced
 from tests.delivery.clinic import make_clinic
@@ -59,22 +59,21 @@ async def test_who_posts_the_link_of_one_mail_gets_no_other(store: Store, tmp_pa
     root = tmp_path / "clinic"
     workspace = make_clinic(root)
     key = add_link_key(root / "data", now=NOW)
-    leave = LeavePage(PAGE, key.id)
+    pages_at = PageAddress(PAGE, key.id)
     first, second = (
-        prepare_edition(workspace, "partner-news", news=(), occurrence=day, leave=leave).to_json()
+        prepare_edition(workspace, "partner-news", news=(), occurrence=day, pages=pages_at).to_json()
         for day in ("2026-12-01T09:30", "2027-01-05T09:30")
     )
     office = Office(store, root, first)
-    pages = serve(
-        LeavePages(store, root / "data", lambda: workspace.settings.clinic, office.clock), host="127.0.0.1", port=0
-    )
+    readers = ReaderPages(store, root / "data", lambda: workspace.settings, office.clock)
+    pages = serve(readers, host="127.0.0.1", port=0)
     with ScriptedSmtp() as server:
         office.use(server)
         outbox = office.outbox(recipients=4)
         await office.deliver()
         links = [link_in(mail.raw) for mail in server.mails]
         assert len(set(links)) == 4
-        desk = Desk(store, root / "data", outbox, pages, office.clock)
+        desk = Desk(store, root / "data", outbox, pages, office.clock, readers)
         again = second_edition(outbox, second)
 
         def leave_now() -> None:
@@ -83,7 +82,7 @@ async def test_who_posts_the_link_of_one_mail_gets_no_other(store: Store, tmp_pa
 
         server.on("RCPT", Step("250 2.1.5 ok", during=leave_now, when="person3@clinic-partner.example"))
         await office.deliver()
-    pages.stop()
+    desk.stop()
     assert again.states == ["sent", "sent", "skipped", "sent"]
     assert again.column("reason")[2] == "suppressed"
     assert [kind for kind in outbox.events(outbox.delivery_ids[2]) if kind != "sent"] == ["unsubscribed"]

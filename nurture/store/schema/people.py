@@ -46,6 +46,9 @@ contact = sa.Table(
     text_column("time_zone", nullable=True),  # IANA name
     text_column("country", nullable=True),  # ISO 3166-1 alpha-2
     sa.Column("discharged_on", sa.Date, nullable=True),  # past patients only
+    sa.Column("mail_gap", sa.Integer, nullable=True),  # the reader's own: at most one mail in so many days
+    sa.Column("paused_until", sa.Date, nullable=True),  # the reader's own: the last day without mail
+    sa.Column("may_track", sa.Boolean, nullable=True),  # opens and clicks; null: nobody asked, see `composing.tracking`
     reference_column("organization_id", "organization.id", nullable=True, on_delete="SET NULL"),
     sa.Column("attributes", Json, nullable=False),  # custom attributes; empty values are absent
     text_column("imported_from", nullable=True),  # the saved import that brought it last; tells who is absent
