@@ -367,6 +367,8 @@ def test_an_older_database_says_what_to_do_and_is_backed_up_before_it_changes(
     monkeypatch.setattr(migrate, "_run_migrations", fail)
     with pytest.raises(RuntimeError, match="power cut"):
         upgrade(clinic.root, backup=True, now=NOW)
+    with closing(open_any_version("sqlite:///data/nurture.db", root=clinic.root)) as store:
+        assert migrate.schema_version(store) == "0000", "the old database is as it was"
     (copy,) = (clinic.root / "data/backups").iterdir()
     assert copy.name == "before-upgrade-from-0000-20241203T150000Z.backup"
     done = restore(copy, clinic.folder / "as-before")

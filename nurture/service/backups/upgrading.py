@@ -10,9 +10,8 @@ from nurture.errors import StoreMissingError
 from nurture.service.backups.making import ENDING, Source, back_up
 from nurture.service.house import database_url
 from nurture.store import create_store, migrate, opening
-from nurture.workspace.loader import load_model
 from nurture.workspace.settings import Settings
-from nurture.workspace.workspace import SETTINGS_FILE
+from nurture.workspace.workspace import load_workspace
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ def upgrade(root: Path, *, backup: bool, now: datetime) -> Upgraded:
 
     Raises `BackupError` before anything is changed, `StoreError`, `FilesError`.
     """
-    settings = load_model(root / SETTINGS_FILE, Settings, file=SETTINGS_FILE)[0]
+    settings = load_workspace(root).settings
     url = database_url(settings, root)
     before, copy = _before(root, settings, url, backup=backup, now=now)
     store = create_store(url, root=root)
