@@ -13,6 +13,7 @@
     │   ├── StoreFullError       no space left, or read-only
     │   ├── StoreMissingError    it is not there yet
     │   └── SchemaError          pending or newer schema
+    ├── BackupError              a backup cannot be made, is damaged, or cannot be put back
     ├── CopyError                the database may be an older copy; nothing is sent before somebody confirms it
     ├── ComposeError             a template or message cannot be composed
     │   └── RenderError          ... for one contact
@@ -113,6 +114,10 @@ class SchemaError(StoreError):
 
 class CopyError(NurtureError):
     """The database may be a restored copy whose original went further; nothing is sent before somebody confirms it."""
+
+
+class BackupError(NurtureError):
+    """A backup cannot be made, is damaged, or cannot be put back."""
 
 
 class ComposeError(NurtureError):

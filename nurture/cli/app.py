@@ -35,6 +35,7 @@ from nurture.cli import (
     segments,
     senders,
     sending,
+    service,
     uncertain,
     workspace,
 )
@@ -105,6 +106,7 @@ mailbox.register(inbox.app)
 senders.register(app)
 login.register(app)
 app.add_typer(inbox.app, name="inbox")
+app.add_typer(service.app, name="service")
 app.add_typer(log.app, name="log")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(uncertain.app, name="uncertain")

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from nurture.cli import backups
 from nurture.cli.options import Json, Yes, confirm, house, workspace_folder
 from nurture.cli.output import print_json, say
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from nurture.service.restoring import Restored
 
 app = typer.Typer(no_args_is_help=True, help="The database: make, upgrade, check, back up, restore.")
+backups.register(app)
 
 
 def _url() -> tuple[str, Path]:
@@ -26,17 +28,24 @@ def _url() -> tuple[str, Path]:
 
 
 @app.command()
-def upgrade(*, as_json: Json = False) -> None:
-    """Make the database, or bring its schema up to date."""
-    from nurture.store import create_store
+def upgrade(
+    *,
+    no_backup: Annotated[
+        bool, typer.Option("--no-backup", help="Make no backup of an older database before it is changed.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the database, or bring its schema up to date; an older one is first backed up into data/backups/."""
+    from nurture.clock import SystemClock
+    from nurture.service.backups.upgrading import upgrade as upgrade_database
 
-    url, root = _url()
-    store = create_store(url, root=root)
-    store.close()
+    done = upgrade_database(workspace_folder(), backup=not no_backup, now=SystemClock().now())
     if as_json:
-        print_json({"database": store.place})
-    else:
-        say(f"{store.place} is up to date.")
+        print_json(done)
+        return
+    if done.backup is not None:
+        say(f"Backup: {done.backup}")
+    say(f"{done.database} {f'was upgraded from {done.upgraded_from} and ' if done.upgraded_from else ''}is up to date.")
 
 
 @app.command()
@@ -58,25 +67,6 @@ def check(*, as_json: Json = False) -> None:
     store.close()
     if problems:
         raise typer.Exit(1)
-
-
-@app.command(epilog="Example: nurture db backup ~/backups/clinic-2026-12-01.db")
-def backup(
-    target: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")], *, as_json: Json = False
-) -> None:
-    """Write a consistent copy of the database while everything goes on."""
-    from nurture.clock import SystemClock
-    from nurture.store import open_store
-    from nurture.store.maintenance import backup as back_up
-
-    url, root = _url()
-    store = open_store(url, root=root)
-    back_up(store, target, now=SystemClock().now())
-    store.close()
-    if as_json:
-        print_json({"database": store.place, "file": target})
-    else:
-        say(f"Wrote {target}.")
 
 
 @app.command(

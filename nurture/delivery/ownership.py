@@ -104,6 +104,11 @@ def living(connection: Connection, store: Store, owners: Collection[str]) -> tup
     return tuple(owner for owner in owners if _is_locked(folder / f"{owner}.lock"))
 
 
+def anybody_at_work(folder: Path) -> bool:
+    """Whether a process delivers from the SQLite database in this folder."""
+    return any(_is_locked(path) for path in (folder / FOLDER).glob("*.lock"))
+
+
 def forget(store: Store, owner: str) -> None:
     """Remove the lock file of an owner whose rows were recovered."""
     if store.path is not None:

@@ -58,12 +58,12 @@ def judge_disk(place: Path, *, free: int) -> Check:
     return judge.ok(seen)
 
 
-def judge_copies(last: datetime | None, *, by_nurture: bool, now: datetime) -> Check:
-    """How old the last copy of the database is; ``by_nurture`` is false on PostgreSQL."""
+def judge_copies(last: datetime | None, *, by_others: bool, now: datetime) -> Check:
+    """How old the last backup is; a PostgreSQL database may also be copied by others (``by_others``)."""
     judge = Judge("backup", "database")
-    if not by_nurture:
-        return judge.unknown("PostgreSQL is copied by its own programs", "See that pg_dump runs every day.")
-    mend = "Copy it every day, to another disk: nurture db backup FILE"
+    mend = "Make one every day, on another disk: nurture db backup FOLDER --keep 14"
+    if last is None and by_others:
+        return judge.unknown("nurture db backup was never run; PostgreSQL's own programs may make copies", mend)
     if last is None:
         return judge.warn("nurture db backup has never made a copy", mend)
     seen = f"last copy {last:%Y-%m-%d %H:%M} UTC, {_days(now - last)}"

@@ -127,7 +127,7 @@ def examine_machine(house: House, *, online: bool) -> Iterator[Check]:
     yield judge_disk(place, free=shutil.disk_usage(place).free)
     with house.store.read() as connection:
         last = meta.backed_up_at(connection)
-    yield judge_copies(last, by_nurture=house.store.path is not None, now=now)
+    yield judge_copies(last, by_others=house.store.path is None, now=now)
     offline = ClockReading("", words="no other clock is asked, because a zone file stands in for the network")
     yield judge_clock(read_clock(settings.clinic.site, house.clock) if online else offline)
 

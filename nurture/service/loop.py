@@ -30,6 +30,7 @@ from nurture.service.heartbeat import keep_watch
 from nurture.service.house import House
 from nurture.service.listening import Listener
 from nurture.service.reply_digest import tell_who_waits
+from nurture.service.systemd import Systemd
 from nurture.service.team import Team
 from nurture.vocabulary import WorkerRole
 
@@ -70,8 +71,14 @@ async def run_loop(house: House, *, workers: int = 1, command: Command) -> int:
             await team.start()
             listener = Listener(house)
             teller = AlertTeller(house)
+            systemd = Systemd(os.environ)
+
+            async def plan() -> None:
+                await asyncio.to_thread(jobs.plan, house)
+                systemd.worked()
+
             work: Work = {
-                jobs.PLAN: lambda: asyncio.to_thread(jobs.plan, house),
+                jobs.PLAN: plan,
                 jobs.DELIVER: lambda: worker.deliver_due(patience=jobs.PATIENCE),
                 jobs.FEEDS: lambda: asyncio.to_thread(jobs.feeds, house),
                 jobs.ALERTS: lambda: asyncio.to_thread(teller.tell),
@@ -85,7 +92,12 @@ async def run_loop(house: House, *, workers: int = 1, command: Command) -> int:
             async def stop_others() -> None:
                 await asyncio.gather(team.stop(), listener.close())
 
-            await _work_until(stop, house, worker, work, share, meanwhile=stop_others)
+            telling = asyncio.create_task(systemd.tell_until(stop))
+            try:
+                await _work_until(stop, house, worker, work, share, meanwhile=stop_others)
+            finally:
+                stop.set()
+                await telling
     return team.deaths
 
 

@@ -1,6 +1,6 @@
 """Which database this is, and how far it went: what tells a restored or copied one from its original.
 
-A live database has a name, and a number that grows while mail leaves. The same
+A live database has a name (others get one with their first backup), and a number that grows while mail leaves. The same
 number is kept outside the clinic's folder (`delivery/outside.py`); a copy of
 yesterday brings yesterday's number back.
 """
@@ -40,7 +40,7 @@ class HighWater:
 
 
 def name(connection: sa.Connection) -> str | None:
-    """The database's name; None before it first sent live mail."""
+    """The database's name; None before it first sent live mail or was backed up into a folder."""
     return meta.get(connection, _NAME)
 
 

@@ -10,42 +10,48 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from nurture.errors import InputError, StoreError, StoreFullError, StoreLockedError, StoreMissingError
+from nurture.errors import StoreError, StoreFullError, StoreLockedError, StoreMissingError
 from nurture.store import meta
 from nurture.store.engine import Store
 from nurture.store.failures import sqlite_failure
+from nurture.store.postgresql_tools import dump
 
 
-def backup(store: Store, target: Path, *, now: datetime) -> None:
-    """Write a complete, compact copy of the database to ``target`` (mode 0600).
+def copy_to(store: Store, target: Path) -> None:
+    """Write a complete copy of the database to the new file ``target`` (mode 0600).
 
-    The copy is one moment of the database, also while others write; ``now`` is
-    remembered as the time of the last copy. Raises
-    `InputError` if ``target`` is there already or on PostgreSQL, `StoreFullError`
-    if it cannot be written; then nothing is left behind.
+    The copy is one moment of the database, also while others write. On SQLite it is
+    a compact database file, on PostgreSQL what `pg_dump` makes.
+    Raises `BackupError` where that is not installed or fails, `StoreFullError`
+    if the file cannot be written; then nothing is left behind.
     """
-    if store.path is None:
-        raise InputError(
-            "PostgreSQL makes its copies itself, e.g. `pg_dump --format=custom --file=nurture.dump DATABASE`"
-        )
     try:
         os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    except FileExistsError:
-        raise InputError(f"{target} is there already: name a new file, a copy never takes the place of one") from None
     except OSError as error:
         raise StoreFullError(f"the copy {target} cannot be made: {error.strerror}") from error
     try:
-        # VACUUM cannot run inside a transaction, so this is a connection of its own.
-        with closing(sqlite3.connect(f"{store.path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
-            connection.execute("VACUUM INTO ?", (str(target),))
-    except sqlite3.Error as error:
-        target.unlink(missing_ok=True)
-        # what fails here is the new file: the database is only read
-        known = sqlite_failure(error, f"the copy {target}", writing=True)
-        raise (known or StoreError(f"the copy {target} cannot be made: {error}")) from error
+        if store.path is None:
+            dump(store, target)
+        else:
+            _vacuum_into(store.path, target)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
+
+
+def _vacuum_into(path: Path, target: Path) -> None:
+    try:
+        # VACUUM cannot run inside a transaction, so this is a connection of its own.
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)) as connection:
+            connection.execute("VACUUM INTO ?", (str(target),))
+    except sqlite3.Error as error:
+        # what fails here is the new file: the database is only read
+        known = sqlite_failure(error, f"the copy {target}", writing=True)
+        raise (known or StoreError(f"the copy {target} cannot be made: {error}")) from error
+
+
+def remember_copy(store: Store, now: datetime) -> None:
+    """Remember that a whole copy was made; a database that is full or busy cannot, and that is no failure."""
     # a full disk is a good reason for a copy elsewhere, and no reason to call it failed
     with suppress(StoreFullError, StoreLockedError), store.write() as transaction:
         meta.set_backed_up(transaction, now)

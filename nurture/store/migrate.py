@@ -14,7 +14,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from nurture.errors import SchemaError
+from nurture.errors import SchemaError, StoreMissingError
 from nurture.store import meta
 from nurture.store.engine import Store
 
@@ -56,10 +56,39 @@ def require_present_schema(store: Store) -> None:
         state = schema_state(connection)
     if state is SchemaState.PRESENT:
         return
-    if state in (SchemaState.PENDING, SchemaState.EMPTY):
-        what = "has no tables yet" if state is SchemaState.EMPTY else "was made by an older nurture"
-        raise SchemaError(f"{store.place} {what}: run `nurture db upgrade` (make a copy first: `nurture db backup`).")
+    if state is SchemaState.EMPTY:
+        raise SchemaError(f"{store.place} has no tables yet: run `nurture db upgrade`.")
+    if state is SchemaState.PENDING:
+        raise SchemaError(
+            f"{store.place} was made by an older nurture: stop `nurture run`, then run `nurture db upgrade`, "
+            "which makes a backup first."
+        )
     raise SchemaError(_refusal(store.place, state))
+
+
+def require_known_schema(store: Store) -> None:
+    """Raise `SchemaError` if a newer nurture or another program made it, `StoreMissingError` if it is empty."""
+    with store.read() as connection:
+        state = schema_state(connection)
+    if state is SchemaState.EMPTY:
+        raise StoreMissingError(f"{store.place} has no tables yet: there is nothing to copy.")
+    if state not in (SchemaState.PRESENT, SchemaState.PENDING):
+        raise SchemaError(_refusal(store.place, state))
+
+
+def require_empty(store: Store) -> None:
+    """Raise `SchemaError` unless the database has no table."""
+    with store.read() as connection:
+        state = schema_state(connection)
+    if state is not SchemaState.EMPTY:
+        raise SchemaError(f"{store.place} holds tables already: give an empty one (`createdb`), nothing was changed.")
+
+
+def schema_version(store: Store) -> str:
+    """The last migration that a database of ours saw."""
+    with store.read() as connection:
+        version: str = connection.execute(sa.select(_VERSION_TABLE.c.version_num)).scalar_one()
+    return version
 
 
 def upgrade(store: Store, *, now: datetime) -> bool:

@@ -13,7 +13,7 @@ from nurture.clock import Clock, SystemClock
 from nurture.errors import StoreError, StoreFullError, StoreMissingError
 from nurture.store.engine import Store
 from nurture.store.filesystem import network_file_system, read_mounts
-from nurture.store.migrate import require_present_schema, upgrade
+from nurture.store.migrate import require_empty, require_known_schema, require_present_schema, upgrade
 
 BUSY_TIMEOUT = timedelta(seconds=10)
 
@@ -41,6 +41,44 @@ def open_store(
         store.close()
         raise
     return store
+
+
+def open_any_version(url: str, *, root: Path) -> Store:
+    """Open a database of this or an older nurture: for copies of it, nothing else.
+
+    Raises `StoreMissingError` if it is not there or empty, `SchemaError` if it
+    is a newer one or not ours, `StoreError` if it cannot be used.
+    """
+    store = _connect(url, root=root, busy_timeout=BUSY_TIMEOUT, mounts=read_mounts)
+    try:
+        if store.path is not None and not store.path.exists():
+            raise StoreMissingError(f"{store.place} is not there yet: there is nothing to copy.")
+        require_known_schema(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def open_empty(url: str, *, root: Path) -> Store:
+    """Open a database on a server that has no table yet, so that one can be put back into it.
+
+    Raises `SchemaError` if it has some, `StoreError` if it cannot be used.
+    """
+    store = _connect(url, root=root, busy_timeout=BUSY_TIMEOUT, mounts=read_mounts)
+    try:
+        require_empty(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def database_file(url: str, *, root: Path) -> Path | None:
+    """Where the SQLite file of this address is; None for PostgreSQL. Raises `StoreError` if it is no address."""
+    store = _connect(url, root=root, busy_timeout=BUSY_TIMEOUT, mounts=read_mounts)
+    store.close()
+    return store.path
 
 
 def create_store(

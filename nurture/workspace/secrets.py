@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from nurture.errors import SecretError
 
@@ -56,3 +59,18 @@ class SecretReference:
     def __str__(self) -> str:
         """As it is written in the file; holds no secret."""
         return f"{self.kind}:{self.name}"
+
+
+def references_in(value: object) -> Iterator[SecretReference]:
+    """Every reference in settings, however deep."""
+    if isinstance(value, SecretReference):
+        yield value
+    elif isinstance(value, BaseModel):
+        for _, inner in value:
+            yield from references_in(inner)
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from references_in(inner)
+    elif isinstance(value, tuple):
+        for inner in value:
+            yield from references_in(inner)

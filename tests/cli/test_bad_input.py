@@ -225,7 +225,7 @@ def test_a_mistyped_workspace_is_not_taken_for_the_one_above(clinic):
 
 @pytest.mark.parametrize(
     "command",
-    ["contacts export data", "contacts export missing/all.csv", "log --csv data", "preview partner-news --output nurture.yaml", "db backup data"],
+    ["contacts export data", "contacts export missing/all.csv", "log --csv data", "preview partner-news --output nurture.yaml", "db backup missing/x.backup", "db backup nurture.yaml"],
 )  # fmt: skip
 def test_a_file_that_cannot_be_written_is_told_by_its_name(clinic, command):
     clinic.import_contacts()

@@ -34,10 +34,10 @@ def test_room(free, health):
 
 
 def test_copies():
-    judged = [judge_copies(last, by_nurture=True, now=NOW) for last in (None, NOW - timedelta(8), NOW - timedelta(6))]
+    judged = [judge_copies(last, by_others=False, now=NOW) for last in (None, NOW - timedelta(8), NOW - timedelta(6))]
     assert [check.health for check in judged] == [Health.WARN, Health.WARN, Health.OK]
     assert "8 days ago" in judged[1].seen
-    assert judge_copies(None, by_nurture=False, now=NOW).health is Health.UNKNOWN
+    assert judge_copies(None, by_others=True, now=NOW).health is Health.UNKNOWN
 
 
 @pytest.mark.parametrize(

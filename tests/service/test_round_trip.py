@@ -4,6 +4,7 @@ Both share their Maildirs, as on a clinic's own mail server: what Postfix delive
 """
 
 import imaplib
+import re
 import shutil
 import smtplib
 import tempfile
@@ -92,6 +93,7 @@ def clinic(tmp_path, new_sqlite_url, postfix, dovecot, certificate, monkeypatch)
     text = text.replace("[written, verbal, implied]", "[]").replace(
         "    # smtp:", f"    smtp: {smtp(postfix, certificate)}\n    # smtp:"
     )
+    text = re.sub(r"(?m)^    mon-fri: .*$", '    mon-sun: "00:00-24:00"', text)
     text += f"database: '{new_sqlite_url}'\n"
     text += f"mailbox:\n  folders: [INBOX, Sent]\n  imap: {imap(dovecot, certificate)}\n"
     settings.write_text(text)

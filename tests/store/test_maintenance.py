@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nurture.errors import InputError, StoreError, StoreFullError
+from nurture.errors import BackupError, StoreError, StoreFullError
 from nurture.store import Store, maintenance, meta, open_store
 
 NOW = datetime(2026, 12, 1, 9, tzinfo=UTC)
@@ -15,7 +15,7 @@ def test_a_copy_is_complete_and_private_while_another_writes(sqlite_store: Store
         meta.put(connection, "word", "committed")
     with sqlite_store.write() as connection:
         meta.put(connection, "word", "not yet")
-        maintenance.backup(sqlite_store, tmp_path / "copy.db", now=NOW)
+        maintenance.copy_to(sqlite_store, tmp_path / "copy.db")
     copy = open_store("sqlite:///copy.db", root=tmp_path)
     with copy.read() as connection:
         assert meta.get(connection, "word") == "committed"
@@ -24,26 +24,24 @@ def test_a_copy_is_complete_and_private_while_another_writes(sqlite_store: Store
     assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
 
 
-def test_the_database_remembers_its_last_copy(sqlite_store: Store, tmp_path: Path) -> None:
+def test_the_database_remembers_its_last_copy(sqlite_store: Store) -> None:
     with sqlite_store.read() as connection:
         assert meta.backed_up_at(connection) is None
-    maintenance.backup(sqlite_store, tmp_path / "copy.db", now=NOW)
-    with pytest.raises(InputError):
-        maintenance.backup(sqlite_store, tmp_path / "copy.db", now=NOW.replace(day=2))
+    maintenance.remember_copy(sqlite_store, NOW)
     with sqlite_store.read() as connection:
         assert meta.backed_up_at(connection) == NOW
 
 
 def test_a_copy_never_takes_the_place_of_a_file(sqlite_store: Store, tmp_path: Path) -> None:
     (tmp_path / "copy.db").write_text("the only copy of last year")
-    with pytest.raises(InputError, match="is there already"):
-        maintenance.backup(sqlite_store, tmp_path / "copy.db", now=NOW)
+    with pytest.raises(StoreFullError, match="File exists"):
+        maintenance.copy_to(sqlite_store, tmp_path / "copy.db")
     assert (tmp_path / "copy.db").read_text() == "the only copy of last year"
 
 
 def test_a_copy_into_a_folder_that_is_not_there(sqlite_store: Store, tmp_path: Path) -> None:
     with pytest.raises(StoreFullError, match="cannot be made: No such file or directory"):
-        maintenance.backup(sqlite_store, tmp_path / "nowhere" / "copy.db", now=NOW)
+        maintenance.copy_to(sqlite_store, tmp_path / "nowhere" / "copy.db")
 
 
 def test_a_copy_that_fails_leaves_nothing(sqlite_store: Store, tmp_path: Path) -> None:
@@ -51,15 +49,22 @@ def test_a_copy_that_fails_leaves_nothing(sqlite_store: Store, tmp_path: Path) -
     assert sqlite_store.path is not None
     sqlite_store.path.write_bytes(b"damaged" * 1000)
     with pytest.raises(StoreError, match="copy"):
-        maintenance.backup(sqlite_store, tmp_path / "copy.db", now=NOW)
+        maintenance.copy_to(sqlite_store, tmp_path / "copy.db")
     assert not (tmp_path / "copy.db").exists()
 
 
 @pytest.mark.postgres
-def test_postgresql_is_copied_by_its_own_tool(new_postgresql_url: str, tmp_path: Path) -> None:
+def test_postgresql_is_copied_by_its_own_tool(
+    new_postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store = open_store(new_postgresql_url, root=Path())
-    with pytest.raises(InputError, match="pg_dump"):
-        maintenance.backup(store, tmp_path / "copy.db", now=NOW)
+    maintenance.copy_to(store, tmp_path / "nurture.dump")
+    assert (tmp_path / "nurture.dump").read_bytes().startswith(b"PGDMP")
+    assert stat.S_IMODE((tmp_path / "nurture.dump").stat().st_mode) == 0o600
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BackupError, match=r"pg_dump, which is not installed here: .*apt-get install postgresql-client"):
+        maintenance.copy_to(store, tmp_path / "another.dump")
+    assert not (tmp_path / "another.dump").exists()
     store.close()
 
 

@@ -90,7 +90,9 @@ def test_an_older_schema_waits_for_its_upgrade(
 ) -> None:
     monkeypatch.setattr(migrate, "VERSIONS", ("0000", *migrate.VERSIONS))
     _set_version(store, "0000")
-    with pytest.raises(SchemaError, match="was made by an older nurture: run `nurture db upgrade`"):
+    with pytest.raises(
+        SchemaError, match=r"was made by an older nurture: stop .*`nurture db upgrade`, which makes a backup"
+    ):
         open_database()
 
 
