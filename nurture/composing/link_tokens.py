@@ -18,6 +18,7 @@ from nurture.vocabulary import LinkPurpose
 
 LONGEST_NUMBER = 2**48 - 1
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
+_IN_WORDS = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{32}(?![A-Za-z0-9_-])")
 _MAC = 16  # bytes: 128 bits
 
 
@@ -70,6 +71,16 @@ def parse_token(text: str) -> LinkToken | None:
         return None
     octets = base64.urlsafe_b64decode(text)  # 32 characters are 24 bytes exactly, so each token has one spelling
     return LinkToken(octets[:2].hex(), int.from_bytes(octets[2:8], "big"), octets[8:])
+
+
+def tokens_in(text: str) -> tuple[LinkToken, ...]:
+    """What may be tokens among these words, as in the subject of a mail to leave."""
+    return tuple(token for found in _IN_WORDS.findall(text) if (token := parse_token(found)) is not None)
+
+
+def without_tokens(text: str) -> str:
+    """The words alone."""
+    return " ".join(_IN_WORDS.sub(" ", text).split())
 
 
 def is_genuine(token: LinkToken, ring: KeyRing, purpose: LinkPurpose, recipient: str) -> bool:

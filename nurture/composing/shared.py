@@ -18,11 +18,12 @@ from nurture.workspace.settings import Clinic, Person, Settings
 class PageAddress:
     """The readers' pages: their address without a last slash, and the id of the key that signs their links.
 
-    Without a key the links are inert, as in previews. ``tracking`` says of whom opens and clicks may be noted; None:
-    of nobody, and the links in the mails' words stay as they are.
+    Without an address only the mail by which a reader leaves is signed. Without a key the links are inert, as in
+    previews. ``tracking`` says of whom opens and clicks may be noted; None: of nobody, and the links in the mails'
+    words stay as they are.
     """
 
-    url: str
+    url: str | None
     key: str = ""
     tracking: TrackingRules | None = None
 
@@ -33,7 +34,7 @@ def shared_values(
     """``clinic``, ``brand``, ``sender``, ``signer``, ``values``, ``campaign``, ``edition``, ``links``, ``staff``.
 
     JSON values only; what is empty is absent, so that ``default`` applies. ``brand.logo`` is not set here.
-    No template sees ``pages``, which is there where mails have pages of their own for their readers, and ``owners``,
+    No template sees ``pages``, which is there where mails have links of their own for their readers, and ``owners``,
     which is there for a campaign in the name of each organization's owner.
     """
     sender = settings.senders[campaign.sender or settings.default_sender]

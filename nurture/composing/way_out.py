@@ -14,29 +14,30 @@ from nurture.composing.recipient import LinkTokens
 class WayOut:
     """The way out of one edition's mails; what they share is made once.
 
-    ``shared`` are the edition's values. Without a ``pages`` among them the
-    only way is a mail with the subject STOP, the same for all readers.
+    ``shared`` are the edition's values. Without ``pages`` among them the only way is a mail with the subject STOP, the
+    same for all readers, as in previews. Without an address in them it is that mail, with the reader's token behind
+    STOP: so the mailbox knows whose wish it is, from whatever address it comes.
     """
 
     def __init__(self, shared: Mapping[str, Any]) -> None:
         self._mailto: str = shared["links"]["unsubscribe"]
         page = shared.get("pages")
         self.differs = page is not None
-        self._url = page["url"] if page else ""
-        self._page = leave_link(self._url, "")
-        mail = f"<{self._mailto}>"
-        if page is None:
-            self._before = headers.header("List-Unsubscribe", headers.folded("List-Unsubscribe", mail))
-            self._after = ""
-        else:
+        self._url: str | None = page["url"] if page else None
+        mailto = f"{self._mailto}%20" if self.differs else self._mailto  # RFC 6068 5: a blank
+        mail = headers.folded("List-Unsubscribe", f"<{mailto}")
+        self._fields = [f"List-Unsubscribe: {mail}", ">\r\n"]
+        if self._url is not None:
             # the page first (RFC 8058 3.1), and on the first line, however long: some readers of it are simple
-            self._before = f"List-Unsubscribe: <{self._page}"
-            self._after = f">,\r\n {mail}\r\n" + headers.header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+            one_click = headers.header("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+            self._fields = [f"List-Unsubscribe: <{leave_link(self._url, '')}", f">,\r\n <{mailto}", f">\r\n{one_click}"]
 
     def links(self, tokens: LinkTokens) -> dict[str, str]:
         """``links`` for one reader's templates. They are of no class whose values are remembered: each is seen once."""
         if not self.differs:
             return {"unsubscribe": self._mailto}
+        if self._url is None:
+            return {"unsubscribe": _Once(f"{self._mailto}%20{tokens.leave}")}
         return {
             "unsubscribe": _Once(f"{self._url}/u/{tokens.leave}"),
             "view": _Once(f"{self._url}/v/{tokens.view}"),
@@ -56,7 +57,7 @@ class WayOut:
 
     def fields(self, token: str) -> str:
         """The header fields for one reader, each with its line end."""
-        return f"{self._before}{token}{self._after}" if self.differs else self._before
+        return token.join(self._fields) if self.differs else "".join(self._fields)
 
 
 def leave_link(page: str, token: str) -> str:

@@ -14,7 +14,7 @@ from nurture.vocabulary import BounceAct, BounceKind, MatchedBy
 from nurture.workspace.brakes import Complaints
 from nurture.workspace.feedback import Bounces, SoftBounces
 
-PROVEN = frozenset({MatchedBy.SIGNED_ADDRESS, MatchedBy.MESSAGE_ID, MatchedBy.RELAY_ID})
+PROVEN = frozenset({MatchedBy.SIGNED, MatchedBy.MESSAGE_ID, MatchedBy.RELAY_ID})
 LONGEST_ABSENCE = timedelta(days=30)  # a return date that is farther away is taken for this
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from nurture.composing.link_tokens import without_tokens
 from nurture.inbox.automatic import judge_automatic
 from nurture.inbox.bounce import judge_bounce
 from nurture.inbox.complaint import judge_complaint
@@ -78,6 +79,6 @@ def _reply(mail: Mail) -> Judgement:
         if answers
         else "nothing says that a machine wrote it",
         original_message_id=message_id(mail.fields, "in-reply-to"),
-        opt_out=asks_to_leave(words, subject=mail.subject),
+        opt_out=asks_to_leave(words, subject=without_tokens(mail.subject)),
         text=words,
     )

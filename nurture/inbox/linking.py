@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
+from nurture.composing.link_tokens import tokens_in
 from nurture.inbox.judgement import Judgement
 from nurture.inbox.mail import Mail
 from nurture.inbox.matching import Traces
 from nurture.vocabulary import MailKind
 
 _ID = re.compile(r"<\s*([^<>\s]{3,250})\s*>")
+_MOST_TOKENS = 5
 _MOST_IDS = 50  # a thread is known by fewer; more are an attack
 _ABOUT_OTHERS = frozenset({MailKind.BOUNCE, MailKind.COMPLAINT, MailKind.REPORT})
 
@@ -35,7 +37,8 @@ def traces(mail: Mail, judgement: Judgement, received_at: datetime) -> Traces:
     else:
         addresses = [mail.sender] if mail.sender else []
         ids = (*answered_ids(mail), *original)
-    return Traces((), _askable(ids), _askable(each.casefold() for each in addresses), received_at)
+    own = () if judgement.kind in _ABOUT_OTHERS else tokens_in(mail.subject)[:_MOST_TOKENS]
+    return Traces(own, _askable(ids), _askable(each.casefold() for each in addresses), received_at)
 
 
 def _askable(values: Iterable[str]) -> tuple[str, ...]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from nurture.composing.link_tokens import KeyRing, LinkToken, is_genuine
 from nurture.store import Connection, matching
 from nurture.store.matching import OurMail
-from nurture.vocabulary import MatchedBy
+from nurture.vocabulary import LinkPurpose, MatchedBy
 from nurture.workspace.providers import KNOWN
 
 # How old a mail may be to which an address alone links an answer.
@@ -20,12 +21,12 @@ _SHARED_DOMAINS = frozenset(domain for domains in KNOWN.values() for domain in d
 class Traces:
     """What a mail that came in shows of ours.
 
-    ``delivery_ids`` are from signed tokens whose signature was checked; ``message_ids`` stand without angle brackets,
-    those that it answers first; ``addresses`` (casefolded) are the recipients that a bounce or complaint names, else
-    the writer. ``received_at`` is UTC.
+    ``tokens`` are what may be tokens of ours, whose signature nobody has checked yet; ``message_ids`` stand without
+    angle brackets, those that it answers first; ``addresses`` (casefolded) are those that a bounce or complaint
+    names, else the writer. ``received_at`` is UTC.
     """
 
-    delivery_ids: tuple[int, ...]
+    tokens: tuple[LinkToken, ...]
     message_ids: tuple[str, ...]
     addresses: tuple[str, ...]
     received_at: datetime
@@ -44,11 +45,11 @@ class Match:
     organization_id: int | None
 
 
-def match(connection: Connection, traces: Traces) -> Match | None:
-    """Link a mail to what we sent; None if it has nothing to do with it."""
+def match(connection: Connection, traces: Traces, ring: KeyRing | None) -> Match | None:
+    """Link a mail to what we sent; None if it has nothing to do with it. Without keys no token counts."""
     people = matching.people_at(connection, traces.addresses)
     for by, mail in (
-        (MatchedBy.SIGNED_ADDRESS, _first(matching.by_ids(connection, traces.delivery_ids))),
+        (MatchedBy.SIGNED, _first(_signed(connection, traces.tokens, ring))),
         (MatchedBy.MESSAGE_ID, _first(matching.by_message_ids(connection, traces.message_ids))),
         (MatchedBy.RELAY_ID, _first(matching.by_relay_ids(connection, traces.message_ids))),
     ):
@@ -68,6 +69,18 @@ def match(connection: Connection, traces: Traces) -> Match | None:
             if organization is not None:
                 return Match(MatchedBy.ORGANIZATION, None, None, organization)
     return None
+
+
+def _signed(connection: Connection, tokens: Sequence[LinkToken], ring: KeyRing | None) -> list[OurMail]:
+    """The mails that only these genuine tokens came with."""
+    if ring is None or not tokens:
+        return []
+    mails = {mail.delivery_id: mail for mail in matching.by_ids(connection, [token.number for token in tokens])}
+    return [
+        mails[token.number]
+        for token in tokens
+        if token.number in mails and is_genuine(token, ring, LinkPurpose.LEAVE, mails[token.number].recipient_key)
+    ]
 
 
 def _first(mails: Sequence[OurMail]) -> OurMail | None:

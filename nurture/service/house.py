@@ -64,13 +64,16 @@ class House:
     def snapshot(self, campaign: str, news: Sequence[NewsItem], occurrence: Occurrence) -> dict[str, object]:
         """The content of one edition as it is now; editions keep it (DESIGN 4)."""
         from nurture.composing.edition import prepare_edition
+        from nurture.composing.shared import PageAddress
         from nurture.composing.tracking import tracking_rules
 
         workspace, now = self.workspace, self.clock.now()
         mode = self.mode()
         pages = page_address(workspace.settings, mode)
-        if pages is not None:
-            keys = link_keys(self.store, self.data, now=now)
+        keys = link_keys(self.store, self.data, now=now)
+        if pages is None:
+            pages = PageAddress(None, keys.newest.id)
+        else:
             pages = replace(pages, key=keys.newest.id)
             if mode is Mode.SANDBOX or self.links_arrive():
                 rules = tracking_rules(workspace.settings, workspace.campaign(campaign))

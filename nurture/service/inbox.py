@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from nurture.errors import InputError
+from nurture.composing.link_keys import link_key_file, read_link_keys
+from nurture.composing.link_tokens import KeyRing
+from nurture.errors import InputError, SecretError
 from nurture.inbox.applying import Understood
 from nurture.inbox.consequences import INBOX, Arrived, act, answered
 from nurture.inbox.judgement import Judgement
@@ -79,13 +81,26 @@ def take_in(house: House, mailbox: Mailbox, session: MailboxSession) -> TakenIn:
     """Read, judge and write down all that arrived, batch by batch."""
     with house.store.read() as connection:
         positions = inbound.positions(connection, mailbox.account)
-    ourselves = _ourselves(house.workspace.settings)
+    ourselves, ring = _ourselves(house.workspace.settings), _key_ring(house)
     kinds: Counter[MailKind] = Counter()
     for batch in session.batches(positions, house.clock.now()):
         judged = list(_judged(batch, ourselves))
         with house.store.write_in_turn() as connection:
-            kinds.update(_settle(connection, house.workspace.settings, batch.position, judged, now=house.clock.now()))
+            found = _settle(
+                connection, house.workspace.settings, batch.position, judged, ring=ring, now=house.clock.now()
+            )
+            kinds.update(found)
     return TakenIn(kinds, first_time=not positions)
+
+
+def _key_ring(house: House) -> KeyRing | None:
+    """The keys that signed our mails' tokens; without them no token counts, and a wish to leave is asked about."""
+    try:
+        return read_link_keys(house.data)
+    except SecretError as error:
+        if link_key_file(house.data).exists():
+            log.warning("tokens in mails are not looked at: %s", error)
+        return None
 
 
 def _ourselves(settings: Settings) -> Ourselves:
@@ -117,14 +132,20 @@ def _judgement(raw: RawMail, ourselves: Ourselves) -> tuple[Mail, Judgement]:
 
 
 def _settle(
-    connection: Connection, settings: Settings, position: FolderPosition, judged: Iterable[Judged], *, now: datetime
+    connection: Connection,
+    settings: Settings,
+    position: FolderPosition,
+    judged: Iterable[Judged],
+    *,
+    ring: KeyRing | None,
+    now: datetime,
 ) -> Counter[MailKind]:
     """Match, write down, act, and move on, in one transaction."""
     assert settings.mailbox is not None
     mode, mailbox = meta.get_mode(connection), settings.mailbox
     judged = list(judged)
     fresh = _unknown(connection, judged)
-    links = {each.key: _match_alone(connection, each, now=now) for each in fresh}
+    links = {each.key: _match_alone(connection, each, ring, now=now) for each in fresh}
     rows = [_row(each, links[each.key], mailbox, position, mode=mode, now=now) for each in fresh]
     ours = inbound.record(connection, rows)  # another reader may have been faster
     for each in fresh:
@@ -148,9 +169,9 @@ def _unknown(connection: Connection, judged: list[Judged]) -> list[Judged]:
     return [each for each in judged if each.key not in known]
 
 
-def _match_alone(connection: Connection, judged: Judged, *, now: datetime) -> Match | None:
+def _match_alone(connection: Connection, judged: Judged, ring: KeyRing | None, *, now: datetime) -> Match | None:
     try:
-        return alone(connection, partial(_match, connection, judged))
+        return alone(connection, partial(_match, connection, judged, ring))
     except StepFailedError as failure:
         _tell(connection, judged, failure, now=now)
         return None
@@ -188,11 +209,11 @@ def _place_of(error: BaseException | None) -> str:
     return "".join(traceback.format_tb(error.__traceback__)) if error else ""
 
 
-def _match(connection: Connection, judged: Judged) -> Match | None:
+def _match(connection: Connection, judged: Judged, ring: KeyRing | None) -> Match | None:
     """To which of our mails, and to whom, the mail belongs."""
     if judged.judgement.kind in (MailKind.OWN, MailKind.UNKNOWN):
         return None
-    return match(connection, traces(judged.mail, judged.judgement, judged.raw.received_at))
+    return match(connection, traces(judged.mail, judged.judgement, judged.raw.received_at), ring)
 
 
 def _act(

@@ -72,7 +72,7 @@ class ReplyStanding(StrEnum):
 class MatchedBy(StrEnum):
     """By what a mail that came in was linked to one of ours; strongest first."""
 
-    SIGNED_ADDRESS = "signed_address"  # an address of ours with a signature that only this mail carried
+    SIGNED = "signed"  # a token of ours that only this mail carried
     MESSAGE_ID = "message_id"  # our Message-ID in its headers
     RELAY_ID = "relay_id"  # the name that the relay gave our mail
     ADDRESS = "address"  # the address alone, which anybody can write

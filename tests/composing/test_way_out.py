@@ -21,7 +21,7 @@ def clinic(tmp_path) -> Clinic:
     return make_clinic(tmp_path)
 
 
-def composer(clinic: Clinic, url: str) -> Composer:
+def composer(clinic: Clinic, url: str | None) -> Composer:
     content = prepare_edition(
         clinic.workspace, "news", news=(), occurrence="2026-12-01T09:30", pages=PageAddress(url, "00ff")
     )
@@ -43,10 +43,24 @@ def test_each_reader_has_a_link_of_their_own(clinic: Clinic, url: str) -> None:
         message = composing.compose(replace(recipient(), tokens=LinkTokens(leave=token)))
         mail = parse(message.raw)
         link = f"{url}/u/{token}"
-        assert mail["List-Unsubscribe"].split() == [f"<{link}>,", f"<{MAILTO}>"]  # the page first (RFC 8058 3.1)
+        assert mail["List-Unsubscribe"].split() == [
+            f"<{link}>,",
+            f"<{MAILTO}%20{token}>",
+        ]  # the page first (RFC 8058 3.1)
         assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
         assert f'href="{link}"' in part_text(mail, "html")
         assert link in part_text(mail, "plain")
+        assert all(len(line) <= 998 for line in message.raw.split(b"\r\n"))
+
+
+def test_without_a_page_the_mail_that_leaves_names_the_reader(clinic: Clinic) -> None:
+    composing = composer(clinic, None)
+    for token in (TOKEN, "u" * 32):
+        message = composing.compose(replace(recipient(), tokens=LinkTokens(leave=token)))
+        mail = parse(message.raw)
+        assert mail["List-Unsubscribe"] == f"<{MAILTO}%20{token}>"
+        assert mail["List-Unsubscribe-Post"] is None
+        assert f'href="{MAILTO}%20{token}"' in part_text(mail, "html")
         assert all(len(line) <= 998 for line in message.raw.split(b"\r\n"))
 
 

@@ -6,15 +6,17 @@ from datetime import datetime, timedelta
 import pytest
 import sqlalchemy as sa
 
+from nurture.composing.link_tokens import KeyRing, LinkKey, make_token, parse_token
 from nurture.inbox.applying import Understood
 from nurture.inbox.matching import Match, Traces, match
 from nurture.store import Store
 from nurture.store.alerts import open_alerts
 from nurture.store.schema import delivery, edition, event, suppression
-from nurture.vocabulary import DeliveryState
+from nurture.vocabulary import DeliveryState, LinkPurpose
 from nurture.workspace.settings import Settings
 from tests.delivery.outbox import NOW, Outbox, fill_outbox
 
+KEY = LinkKey("00aa", b"k" * 32)
 LATER = NOW + timedelta(hours=2)
 
 
@@ -38,7 +40,11 @@ class Inbox:
 
     def find(self, *addresses: str, message_ids: tuple[str, ...] = (), ids: tuple[int, ...] = ()) -> Match | None:
         with self.store.read() as connection:
-            return match(connection, Traces(ids, message_ids, addresses, LATER))
+            keys = self.outbox.column("recipient_key")
+            known = dict(zip(self.outbox.delivery_ids, keys, strict=True))
+            made = [make_token(KEY, LinkPurpose.LEAVE, each, known.get(each, "")) for each in ids]
+            tokens = tuple(token for each in made if (token := parse_token(each)) is not None)
+            return match(connection, Traces(tokens, message_ids, addresses, LATER), KeyRing((KEY,)))
 
     def heard(self, number: int, *, proven: bool = True, key: str = "", now: datetime = LATER) -> Understood:
         """A mail about the mail to this person (1 is the first)."""

@@ -19,7 +19,7 @@ from nurture.workspace.feedback import Bounces
 
 DAY = datetime(2026, 12, 1, 9, tzinfo=UTC)
 RULES = Bounces()  # five over ten days; more than 20 that are more than a fifth
-PROVEN = [MatchedBy.SIGNED_ADDRESS, MatchedBy.MESSAGE_ID, MatchedBy.RELAY_ID]
+PROVEN = [MatchedBy.SIGNED, MatchedBy.MESSAGE_ID, MatchedBy.RELAY_ID]
 
 
 def judged(

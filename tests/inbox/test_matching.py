@@ -24,7 +24,7 @@ def add_colleagues(inbox: Inbox) -> int:
 
 def test_the_strongest_trace_wins(inbox: Inbox) -> None:
     found = inbox.find(inbox.address(1), message_ids=(inbox.message_id(2),), ids=(inbox.outbox.delivery_ids[2],))
-    assert (found.by, found.mail.delivery_id) == (MatchedBy.SIGNED_ADDRESS, inbox.outbox.delivery_ids[2])
+    assert (found.by, found.mail.delivery_id) == (MatchedBy.SIGNED, inbox.outbox.delivery_ids[2])
     found = inbox.find(inbox.address(1), message_ids=("x@y", inbox.message_id(2)))
     assert (found.by, found.mail.delivery_id) == (MatchedBy.MESSAGE_ID, inbox.outbox.delivery_ids[1])
     found = inbox.find(inbox.address(1))

@@ -12,8 +12,9 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
-from email.utils import formatdate
+from email.utils import formatdate, make_msgid
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -24,6 +25,7 @@ from nurture.service import inbox
 from nurture.service.house import House, open_house
 from nurture.service.sending import send_now
 from nurture.store import feedback, inbound, meta
+from nurture.store.suppressions import list_suppressions
 from nurture.vocabulary import DeliveryState, MailKind, Mode, ReplyStanding, ReplyTopic, SuppressionReason
 from nurture.workspace.scaffold import Answers, init_workspace
 from tests.servers import dovecot as dovecots
@@ -118,6 +120,11 @@ def imap(dovecot: Dovecot, certificate: Certificate) -> str:
     return f"{{host: localhost, port: {dovecot.tls_port}, {login}, ca_file: {certificate.authority}}}"
 
 
+def suppressed(house: House) -> list[str | None]:
+    with house.store.read() as connection:
+        return sorted(row.shown for row in list_suppressions(connection))
+
+
 def read_until(house: House, kind: MailKind) -> None:
     """Read the mailbox until a mail of that kind came."""
     end = time.monotonic() + WAIT
@@ -142,6 +149,20 @@ def lee_answers(postfix: Postfix, words: str) -> EmailMessage:
     with smtplib.SMTP("127.0.0.1", postfix.port) as server:
         server.send_message(answer)
     return answer
+
+
+def leave(postfix: Postfix, *, sender: str, change: str = "") -> None:
+    """Follow the `mailto:` of the first mail to Lee from any address; with ``change`` as its token's first letters."""
+    raw = postfix.mails(LEE)[0].decode()
+    found = re.search(r"List-Unsubscribe:\s+<mailto:([^?]+)\?subject=([^>]+)>", raw)
+    assert found is not None
+    word, _, token = unquote(found[2]).partition(" ")
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Date"], mail["Message-ID"] = sender, found[1], formatdate(), make_msgid()
+    mail["Subject"] = f"{word} {change}{token[len(change) :]}"
+    mail.set_content("")
+    with smtplib.SMTP("127.0.0.1", postfix.port) as server:
+        server.send_message(mail)
 
 
 def clinic_answers(dovecot: Dovecot, answered: EmailMessage) -> None:
@@ -190,6 +211,13 @@ def test_what_we_send_comes_back_and_is_followed(clinic: House, postfix: Postfix
     assert all_that_is_known() == before
     (ended,) = latest_replies(clinic.store, clock, now, limit=100)
     assert ended.standing is ReplyStanding.ENDED
+
+    leave(postfix, sender=LEE, change="AAAAAAAA")
+    read_until(clinic, MailKind.REPLY)
+    assert suppressed(clinic) == [GONE], "a forged token proves nothing; the owner is asked"
+    leave(postfix, sender="maria@elsewhere.example")
+    read_until(clinic, MailKind.REPLY)
+    assert suppressed(clinic) == [GONE, LEE], "the token tells whose wish it is, from whatever address it comes"
 
     (clinic.root / "campaigns" / "moved.yaml").write_text(BROADCAST + "edition: 2\n")
     with open_house(clinic.root) as house:
