@@ -25,6 +25,7 @@ from nurture.cli import (
     leave_test,
     log,
     login,
+    loop_test,
     mailbox,
     news,
     notice,
@@ -102,6 +103,7 @@ going_live.register(app)
 review.register(app)
 doctor.register(app)
 leave_test.register(app)
+loop_test.register(app)
 mailbox.register(inbox.app)
 senders.register(app)
 login.register(app)

@@ -33,6 +33,7 @@ from nurture.composing.mime import (
     quoted_value,
 )
 from nurture.composing.recipient import Recipient, full_name
+from nurture.composing.return_path import return_path
 from nurture.composing.text import tidy
 from nurture.composing.trial import trial_mark
 from nurture.composing.way_out import WayOut
@@ -162,7 +163,7 @@ class Composer:
         images = self._images_in(html, [*photos, *image_words(html_news)], decoded)
         head = self._head.fields(recipient, context)
         raw = assemble(head, quoted_printable(text).encode("ascii"), html.encode("ascii"), images)
-        sender = self.content.shared["sender"]["address"]
+        sender = return_path(self.content.shared["sender"]["address"], tokens.bounce)
         return ComposedMessage(raw, sender, recipient.address, context["subject"], text, html)
 
     def _organization(self, organization: Mapping[str, Any]) -> Mapping[str, Any]:

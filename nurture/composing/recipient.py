@@ -41,7 +41,7 @@ class LinkTokens:
     """What ends the links of one mail (`link_tokens`).
 
     ``click`` is empty where links stay as they are, ``pixel`` (with its path, ``o/TOKEN``) where nothing tells us
-    that the mail is read.
+    that the mail is read; ``bounce`` where it comes back to the sender's own address.
     """
 
     leave: str = INERT_TOKEN
@@ -49,6 +49,7 @@ class LinkTokens:
     preferences: str = INERT_TOKEN
     click: str = ""
     pixel: str = ""
+    bounce: str = ""
 
 
 INERT = LinkTokens()

@@ -20,12 +20,13 @@ class PageAddress:
 
     Without an address only the mail by which a reader leaves is signed. Without a key the links are inert, as in
     previews. ``tracking`` says of whom opens and clicks may be noted; None: of nobody, and the links in the mails'
-    words stay as they are.
+    words stay as they are. ``verp``: each mail has a return path of its own.
     """
 
     url: str | None
     key: str = ""
     tracking: TrackingRules | None = None
+    verp: bool = False
 
 
 def shared_values(
@@ -63,7 +64,7 @@ def shared_values(
         "staff": {key: _person(person) for key, person in settings.staff.items()},
     }
     if pages is not None:
-        shared["pages"] = {"url": pages.url, "key": pages.key}
+        shared["pages"] = {"url": pages.url, "key": pages.key, "verp": pages.verp}
         if pages.tracking is not None:
             shared["pages"]["tracking"] = asdict(pages.tracking)
     if sender.signer and sender.signer in settings.staff:

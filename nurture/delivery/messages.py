@@ -42,15 +42,20 @@ class OutgoingMessage:
 
 @dataclass(frozen=True, slots=True)
 class EditionLink:
-    """An edition as the token of its shared pixel names it; ``name`` tells it from one with the number anew."""
+    """An edition as the token of its shared pixel names it; ``name`` tells it from one with the number anew.
+
+    ``verp``: its mails have return paths of their own.
+    """
 
     id: int
     name: str
+    verp: bool = False
 
     @classmethod
     def of(cls, edition_id: int, content: EditionContent) -> EditionLink:
         """The edition with this content."""
-        return cls(edition_id, f"{content.shared['campaign']['name']}@{content.shared['edition'].get('key', '')}")
+        name = f"{content.shared['campaign']['name']}@{content.shared['edition'].get('key', '')}"
+        return cls(edition_id, name, verp=content.shared.get("pages", {}).get("verp", False))
 
 
 class EditionComposers:
@@ -142,6 +147,7 @@ def link_tokens(
         preferences=token(LinkPurpose.PREFERENCES),
         click=click,
         pixel=pixel,
+        bounce=token(LinkPurpose.BOUNCE) if edition.verp else "",
     )
 
 

@@ -6,13 +6,15 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 
-from nurture.composing.link_tokens import tokens_in
+from nurture.composing.link_tokens import LinkToken, tokens_in
+from nurture.composing.return_path import returned_tokens
 from nurture.inbox.judgement import Judgement
 from nurture.inbox.mail import Mail
 from nurture.inbox.matching import Traces
-from nurture.vocabulary import MailKind
+from nurture.vocabulary import LinkPurpose, MailKind
 
 _ID = re.compile(r"<\s*([^<>\s]{3,250})\s*>")
+_ARRIVED_AT = ("to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-forwarded-to")
 _MOST_TOKENS = 5
 _MOST_IDS = 50  # a thread is known by fewer; more are an attack
 _ABOUT_OTHERS = frozenset({MailKind.BOUNCE, MailKind.COMPLAINT, MailKind.REPORT})
@@ -23,6 +25,11 @@ def answered_ids(mail: Mail) -> tuple[str, ...]:
     direct = _ID.findall(mail.fields.raw("in-reply-to"))
     thread = _ID.findall(mail.fields.raw("references"))
     return tuple(dict.fromkeys([*direct, *reversed(thread)]))[:_MOST_IDS]
+
+
+def tokens_that_came_back(mail: Mail) -> tuple[LinkToken, ...]:
+    """The tokens in the addresses at which a mail arrived; servers tell them in fields of several names."""
+    return returned_tokens(value for name in _ARRIVED_AT for value in mail.fields.every(name))
 
 
 def traces(mail: Mail, judgement: Judgement, received_at: datetime) -> Traces:
@@ -37,8 +44,13 @@ def traces(mail: Mail, judgement: Judgement, received_at: datetime) -> Traces:
     else:
         addresses = [mail.sender] if mail.sender else []
         ids = (*answered_ids(mail), *original)
-    own = () if judgement.kind in _ABOUT_OTHERS else tokens_in(mail.subject)[:_MOST_TOKENS]
-    return Traces(own, _askable(ids), _askable(each.casefold() for each in addresses), received_at)
+    if judgement.kind in _ABOUT_OTHERS:
+        own = [(LinkPurpose.BOUNCE, token) for token in tokens_that_came_back(mail)]
+    else:
+        own = [(LinkPurpose.LEAVE, token) for token in tokens_in(mail.subject)]
+    return Traces(
+        tuple(own[:_MOST_TOKENS]), _askable(ids), _askable(each.casefold() for each in addresses), received_at
+    )
 
 
 def _askable(values: Iterable[str]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ class Traces:
     names, else the writer. ``received_at`` is UTC.
     """
 
-    tokens: tuple[LinkToken, ...]
+    tokens: tuple[tuple[LinkPurpose, LinkToken], ...]
     message_ids: tuple[str, ...]
     addresses: tuple[str, ...]
     received_at: datetime
@@ -71,15 +71,17 @@ def match(connection: Connection, traces: Traces, ring: KeyRing | None) -> Match
     return None
 
 
-def _signed(connection: Connection, tokens: Sequence[LinkToken], ring: KeyRing | None) -> list[OurMail]:
+def _signed(
+    connection: Connection, tokens: Sequence[tuple[LinkPurpose, LinkToken]], ring: KeyRing | None
+) -> list[OurMail]:
     """The mails that only these genuine tokens came with."""
     if ring is None or not tokens:
         return []
-    mails = {mail.delivery_id: mail for mail in matching.by_ids(connection, [token.number for token in tokens])}
+    mails = {mail.delivery_id: mail for mail in matching.by_ids(connection, [token.number for _, token in tokens])}
     return [
         mails[token.number]
-        for token in tokens
-        if token.number in mails and is_genuine(token, ring, LinkPurpose.LEAVE, mails[token.number].recipient_key)
+        for purpose, token in tokens
+        if token.number in mails and is_genuine(token, ring, purpose, mails[token.number].recipient_key)
     ]
 
 

@@ -78,8 +78,16 @@ class House:
             if mode is Mode.SANDBOX or self.links_arrive():
                 rules = tracking_rules(workspace.settings, workspace.campaign(campaign))
                 pages = replace(pages, tracking=rules)
+        pages = replace(pages, verp=self._returns(campaign))
         content = prepare_edition(workspace, campaign, news=news, occurrence=occurrence.nominal, pages=pages)
         return content.to_json()
+
+    def _returns(self, campaign: str) -> bool:
+        """Whether the campaign's sender wants return paths that name the mail, and one was seen to arrive."""
+        settings = self.workspace.settings
+        sender = settings.senders[self.workspace.campaign(campaign).sender or settings.default_sender]
+        with self.store.read() as connection:
+            return sender.verp and way_out.loop_seen(connection, sender.address) is not None
 
     def links_arrive(self) -> bool:
         """Whether the readers' pages were seen from outside lately, so that links may lead there."""

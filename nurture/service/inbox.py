@@ -23,14 +23,14 @@ from nurture.inbox.consequences import INBOX, Arrived, act, answered
 from nurture.inbox.judgement import Judgement
 from nurture.inbox.judging import Ourselves, judge_mail
 from nurture.inbox.keeping import kept_content
-from nurture.inbox.linking import traces
+from nurture.inbox.linking import tokens_that_came_back, traces
 from nurture.inbox.mail import Mail
 from nurture.inbox.matching import Match, match
 from nurture.inbox.opening import open_mailbox
 from nurture.inbox.parsing import parse_mail
 from nurture.inbox.raw_mail import Batch, MailboxSession, RawMail, content_key
 from nurture.service.house import House
-from nurture.store import Connection, alerts, heartbeat, inbound, meta
+from nurture.store import Connection, alerts, heartbeat, inbound, meta, way_out
 from nurture.store.inbound import FolderPosition, InboundMail
 from nurture.store.step import StepFailedError, alone
 from nurture.vocabulary import AlertKind, MailKind, Mode
@@ -227,6 +227,8 @@ def _act(
 ) -> None:
     """What the mail changes: suppressions, absences, replies, clocks."""
     if judged.judgement.kind is MailKind.OWN:
+        for token in tokens_that_came_back(judged.mail):
+            way_out.loop_arrived(connection, token.number, now)
         answered(connection, arrived, key=judged.key, sent_at=judged.raw.received_at)
     elif found is not None:
         heard = Understood(judged.key, found, settings, judged.raw.received_at, now)

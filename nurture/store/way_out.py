@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from nurture.store import meta
 
 _PROBE, _PAGE, _LINKS, _MAILBOX = "web_probe", "web_page_seen", "web_links_seen", "mailbox_seen:"
+_LOOP, _LOOPED = "loop_awaited:", "loop_seen:"
 
 
 def record_probe(connection: Connection, number: int, now: datetime) -> None:
@@ -50,6 +51,24 @@ def record_mailbox(connection: Connection, address: str, now: datetime) -> None:
 def mailbox_seen(connection: Connection, address: str) -> datetime | None:
     """When a mail with STOP was last seen in the mailbox of ``address`` (UTC); None: never."""
     found = meta.get(connection, f"{_MAILBOX}{address}")
+    return None if found is None else datetime.fromisoformat(found)
+
+
+def await_loop(connection: Connection, address: str, number: int) -> None:
+    """A mail to a plus-address of ``address`` leaves, with this number in it."""
+    meta.put(connection, f"{_LOOP}{number}", address)
+
+
+def loop_arrived(connection: Connection, number: int, now: datetime) -> None:
+    """A mail with this number in its address came; nothing happens if none is awaited."""
+    address = meta.get(connection, f"{_LOOP}{number}")
+    if address is not None:
+        meta.put(connection, f"{_LOOPED}{address}", now.isoformat())
+
+
+def loop_seen(connection: Connection, address: str) -> datetime | None:
+    """When mail to a plus-address of ``address`` was last seen to arrive (UTC); None: never."""
+    found = meta.get(connection, f"{_LOOPED}{address}")
     return None if found is None else datetime.fromisoformat(found)
 
 

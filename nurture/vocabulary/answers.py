@@ -90,6 +90,7 @@ class LinkPurpose(StrEnum):
     """What a signed link is for; a token for one purpose is worth nothing for another."""
 
     LEAVE = "leave"  # the way out of a mail
+    BOUNCE = "bounce"  # the return path of one mail
     PROBE = "probe"  # our own question whether the page can be reached
     VIEW = "view"  # the mail as a page for a browser
     PREFERENCES = "preferences"  # what somebody gets, and how often

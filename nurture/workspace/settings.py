@@ -218,6 +218,9 @@ class Sender(Model):
         description="What becomes of a mail whose server took it and gave no answer: `hold` asks you "
         "(`nurture uncertain`), `resend` sends it once more after 10 minutes; some readers then get two copies.",
     )
+    verp: bool = Field(
+        False, description="Bounces go to a plus-address that names the mail, once `nurture loop-test` saw one arrive."
+    )
     signer: Slug | None = Field(None, description="The person under `staff` who signs.")
     dkim: Annotated[tuple[Dkim, ...], BeforeValidator(_as_list)] = Field(
         (),

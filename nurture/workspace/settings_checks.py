@@ -12,12 +12,13 @@ from nurture.workspace.fields import TlsMode
 from nurture.workspace.hours import EVENING, MORNING, OpeningHours
 from nurture.workspace.mailbox import Imap
 from nurture.workspace.paths import confined_path
-from nurture.workspace.presets import presets
+from nurture.workspace.presets import ReturnPath, presets
 from nurture.workspace.providers import KNOWN
 from nurture.workspace.public_url import LOOPBACK
 from nurture.workspace.settings import Feed, Sender, Settings, Smtp
 from nurture.workspace.suggestions import did_you_mean
 
+LONGEST_PLUS = 64 - len("+b.") - 32  # RFC 5321 4.5.3.1.1, with a token of 32 characters (composing.return_path)
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".gif")
 # What countries register names under, as in `clinic.co.uk`.
 _REGISTRIES = frozenset({"ac", "co", "com", "edu", "go", "gob", "gov", "ltd", "me", "ne", "net", "nhs", "or", "org"})
@@ -69,12 +70,23 @@ def _sender(name: str, sender: Sender, settings: Settings, document: Document) -
         hint = did_you_mean(sender.signer, settings.staff) or "; add the person under `staff`"
         yield document.problem((*place, "signer"), f"unknown signer `{sender.signer}`{hint}")
     yield from _dkim(place, sender, document)
+    yield from _return_path(place, sender, document)
     smtp = sender.smtp
     if smtp is None:
         return
     if smtp.tls is TlsMode.NONE and smtp.host.lower() not in LOOPBACK:
         yield document.problem((*place, "smtp", "tls"), "`none` is only for a server on this machine; use `starttls`")
     yield from _login((*place, "smtp"), sender, smtp, document)
+
+
+def _return_path(place: tuple[str, ...], sender: Sender, document: Document) -> Iterator[Problem]:
+    if sender.verp and sender.address.rpartition("@")[0].count("+"):
+        yield document.problem((*place, "verp"), "goes with an address that has no `+` in it")
+    elif sender.verp and len(sender.address.rpartition("@")[0]) > LONGEST_PLUS:
+        yield document.problem((*place, "verp"), f"goes with at most {LONGEST_PLUS} characters before the @ (RFC 5321)")
+    elif sender.verp and sender.preset is not None and presets()[sender.preset].return_path is ReturnPath.REPLACED:
+        words = f"does nothing with `{sender.preset}`: it puts a return path of its own in the place of ours"
+        yield document.problem((*place, "verp"), words)
 
 
 def _login(place: tuple[str, ...], sender: Sender, smtp: Smtp, document: Document) -> Iterator[Problem]:

@@ -43,7 +43,7 @@ class Inbox:
             keys = self.outbox.column("recipient_key")
             known = dict(zip(self.outbox.delivery_ids, keys, strict=True))
             made = [make_token(KEY, LinkPurpose.LEAVE, each, known.get(each, "")) for each in ids]
-            tokens = tuple(token for each in made if (token := parse_token(each)) is not None)
+            tokens = tuple((LinkPurpose.LEAVE, token) for each in made if (token := parse_token(each)) is not None)
             return match(connection, Traces(tokens, message_ids, addresses, LATER), KeyRing((KEY,)))
 
     def heard(self, number: int, *, proven: bool = True, key: str = "", now: datetime = LATER) -> Understood:

@@ -42,6 +42,7 @@ default_transport = error:5.1.1 nobody of that name
 alias_maps =
 alias_database =
 biff = no
+recipient_delimiter = +
 smtpd_tls_security_level = may
 smtpd_tls_cert_file = {certificate}
 smtpd_tls_key_file = {key}

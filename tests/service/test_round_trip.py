@@ -23,10 +23,11 @@ from nurture.reports.log import LogQuery, log_page
 from nurture.reports.replies import clock_of, latest_replies, waiting_replies
 from nurture.service import inbox
 from nurture.service.house import House, open_house
+from nurture.service.loop_test import loop_test
 from nurture.service.sending import send_now
 from nurture.store import feedback, inbound, meta
 from nurture.store.suppressions import list_suppressions
-from nurture.vocabulary import DeliveryState, MailKind, Mode, ReplyStanding, ReplyTopic, SuppressionReason
+from nurture.vocabulary import DeliveryState, MailKind, MatchedBy, Mode, ReplyStanding, ReplyTopic, SuppressionReason
 from nurture.workspace.scaffold import Answers, init_workspace
 from tests.servers import dovecot as dovecots
 from tests.servers import postfix as postfixes
@@ -223,3 +224,43 @@ def test_what_we_send_comes_back_and_is_followed(clinic: House, postfix: Postfix
     with open_house(clinic.root) as house:
         send_now(house, "moved")
     assert fates(clinic, GONE) == [(DeliveryState.SKIPPED, "suppressed"), (DeliveryState.SENT, None)]
+
+
+def test_a_bounce_names_its_mail_by_the_address_to_which_it_comes(clinic: House, postfix: Postfix) -> None:
+    settings = clinic.root / "nurture.yaml"
+    settings.write_text(settings.read_text().replace("    # smtp:", "    verp: true\n    # smtp:", 1))
+    with open_house(clinic.root) as house:
+        send_now(house, "moved")
+        assert b"Return-Path: <hello@riverbend.example>" in postfix.mails(LEE)[0], "nobody has seen it work yet"
+        (seen,) = loop_test(house)
+        assert seen.seen_at is not None
+        (house.root / "campaigns" / "moved.yaml").write_text(
+            BROADCAST.replace("topic: news", "topic: other") + "edition: 2\n"
+        )
+    settings.write_text(settings.read_text().replace("contact_gap: 3 days", "contact_gap: 0 days"))
+    with open_house(clinic.root) as house:
+        send_now(house, "moved")
+        second = next(raw for raw in postfix.mails(LEE) if b"hello+b." in raw)
+        came_from = re.search(rb"Return-Path: <([^>]+)>", second)
+        assert came_from is not None
+        bounce(postfix, came_from[1].decode(), words="The mailbox of a reader is gone.")
+        read_until(house, MailKind.BOUNCE)
+        with house.store.read() as connection:
+            (mail,) = inbound.latest(connection, mode=Mode.LIVE, kind=MailKind.BOUNCE, limit=1)
+        assert mail.content is not None
+        assert mail.content.matched_by == MatchedBy.SIGNED
+
+
+def bounce(postfix: Postfix, to: str, *, words: str) -> None:
+    """A failure notice of a server that repeats nothing of the mail: only its recipient tells which one it was."""
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Date"], mail["Message-ID"] = (
+        "postmaster@club.example",
+        to,
+        formatdate(),
+        make_msgid(),
+    )
+    mail["Subject"] = "Delivery failed"
+    mail.set_content(f"Your message could not be delivered: {LEE}: 550 5.1.1 user unknown. {words}")
+    with smtplib.SMTP("127.0.0.1", postfix.port) as server:
+        server.sendmail("", [to], mail.as_bytes())
