@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from nurture.clock import monotonic
 from nurture.composing.headers import new_message_id
 from nurture.composing.link_tokens import LONGEST_NUMBER, make_token
 from nurture.composing.notice import Notice, compose_notice
@@ -55,11 +56,11 @@ def loop_test(house: House, *, patience: float = PATIENCE) -> tuple[Looped, ...]
     began = house.clock.now()
     for name, address in senders.items():
         _send(house, name, address)
-    end = time.monotonic() + patience
+    end = monotonic() + patience
     while True:
         read_mailbox(house)
         found = looped(house, senders.items())
-        if all(each.seen_at is not None and each.seen_at >= began for each in found) or time.monotonic() >= end:
+        if all(each.seen_at is not None and each.seen_at >= began for each in found) or monotonic() >= end:
             return found
         time.sleep(_PAUSE)
 
