@@ -19,7 +19,7 @@ TOKEN = make_token(LinkKey("00ff", b"k" * 32), LinkPurpose.BOUNCE, 7, "key")
     ("address", "more", "words"),
     [
         ("hello+news@clinic.example", "", "no `+` in it"),
-        (f"{'h' * 29}@clinic.example", "", "at most 28 characters"),
+        (f"{'h' * 30}@clinic.example", "", "at most 29 characters"),
         ("hello@clinic.example", "    preset: postmark\n", "puts a return path of its own"),
     ],
 )
