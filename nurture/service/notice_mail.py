@@ -51,7 +51,7 @@ def make_notice(house: House, shown: ToShow) -> MadeNotice:
         made=shown.number is not None,
     )
     content = EditionContent.from_json(shown.content)
-    content = replace(content, shared=inert_values(content.shared, says=LINK_SUBJECT))
+    content = replace(content, shared=inert_values(content.shared, says=LINK_SUBJECT), targets=())
     notice = EditionNotice(
         subject=notice_subject(facts, settings.zone),
         paragraphs=notice_head(facts, settings.zone),

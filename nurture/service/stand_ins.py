@@ -52,7 +52,7 @@ def content_and_readers(
             found = [StandIn(planned.variant, recipient_values(person), planned.news or newest(items, selection))]
     occurrence = house.clock.now().astimezone(workspace.settings.zone).strftime(NOMINAL_FORMAT)
     content = prepare_edition(workspace, campaign, news=items, occurrence=occurrence)
-    return replace(content, shared=trial_values(content.shared)), tuple(found)
+    return replace(content, shared=trial_values(content.shared), targets=()), tuple(found)
 
 
 def _variants(connection: Connection, selection: Selection, house: House) -> list[tuple[Category, tuple[str, ...]]]:

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from nurture.clock import DrivenClock
 from nurture.composing.edition import prepare_edition
 from nurture.composing.link_keys import add_link_key
-from nurture.composing.shared import LeavePage
+from nurture.composing.shared import PageAddress
 from nurture.delivery.outside import VARIABLE
 from nurture.errors import BackupError, InputError, SchemaError
 from nurture.service.backups.making import Backup, Source, back_up
@@ -32,7 +32,7 @@ from nurture.store import Store, create_store, meta, migrate, open_store
 from nurture.store.opening import open_any_version
 from nurture.store.schema import suppression
 from nurture.vocabulary import Mode
-from nurture.web.leave import LeavePages
+from nurture.web.readers import ReaderPages
 from nurture.web.server import serve
 from tests.delivery.balance import assert_balanced
 from tests.delivery.clinic import make_clinic
@@ -57,8 +57,8 @@ class Clinic:
         for path in self.root.rglob("*.yaml"):
             os.utime(path, (1_700_000_000, 1_700_000_000))
         key = add_link_key(self.root / "data", now=NOW)
-        page = LeavePage("https://mail.riverbend.example", key.id)
-        content = prepare_edition(workspace, "partner-news", news=(), occurrence="2024-12-03T09:30", leave=page)
+        page = PageAddress("https://mail.riverbend.example", key.id)
+        content = prepare_edition(workspace, "partner-news", news=(), occurrence="2024-12-03T09:30", pages=page)
         store = create_store("sqlite:///data/nurture.db", root=self.root, clock=DrivenClock(NOW))
         with store.write() as connection:
             meta.set_mode(connection, Mode.LIVE, NOW - timedelta(days=1))
@@ -130,11 +130,13 @@ async def test_links_of_mails_sent_before_still_work_in_the_restored_clinic(clin
     assert path is not None
     with opened(clinic.root) as store:
         clock, settings = DrivenClock(NOW), done.settings
-        pages = serve(LeavePages(store, clinic.root / "data", lambda: settings.clinic, clock), host="127.0.0.1", port=0)
+        pages = ReaderPages(store, clinic.root / "data", lambda: settings, clock)
+        server = serve(pages, host="127.0.0.1", port=0)
         outbox = Outbox(store, clinic.outbox.edition_id, clinic.outbox.delivery_ids)
-        desk = Desk(store, clinic.root / "data", outbox, pages, clock)
+        desk = Desk(store, clinic.root / "data", outbox, server, clock, pages)
         assert desk.ask(path[1], "POST", ONE_CLICK, Content_Type=FORM).status == 200
-        pages.stop()
+        server.stop()
+        pages.close()
         with store.read() as connection:
             assert connection.execute(sa.select(suppression.c.reason)).scalars().all() == ["unsubscribed"]
 

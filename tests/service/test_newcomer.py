@@ -197,10 +197,9 @@ def test_from_init_to_live_editions(newcomer: Newcomer, postfix: Postfix, dns: D
     with newcomer.running():
         until(lambda: "no loop is running" not in newcomer.types("status", code=None), "the loop does not start")
         newcomer.types("leave-test")
-        plan_the_move(newcomer)
         newcomer.types("go-live", "--look", "--nameserver", server)
         newcomer.types("go-live", "--nameserver", server, "--clinic", CLINIC)
-        date_back_what_was_seen(newcomer)
+        plan_the_move(newcomer)
         postfix.wait_for(1)
         assert set(newcomer.got(of="[TEST]")) == {OWNER}
 
@@ -235,17 +234,18 @@ def test_from_init_to_live_editions(newcomer: Newcomer, postfix: Postfix, dns: D
 
 
 def plan_the_move(newcomer: Newcomer) -> None:
-    """A broadcast within the next minutes."""
-    due = datetime.now(ZoneInfo(ZONE)) + timedelta(seconds=110)
+    """A broadcast within the next minute or two."""
+    due = datetime.now(ZoneInfo(ZONE)) + timedelta(seconds=90)
     schedule = f"schedule: {due:%Y-%m-%d} at {due:%H:%M}"
     newcomer.writes("campaigns/moved.yaml", CAMPAIGN.replace("CATEGORY", "sports_club").replace("SCHEDULE", schedule))
+    until(lambda: date_back_what_was_seen(newcomer), "the loop does not see the new file")
 
 
-def date_back_what_was_seen(newcomer: Newcomer) -> None:
-    """As if the campaigns had stood there for days: an edition waits until its file was quiet for ten minutes."""
-    database = newcomer.root / "data" / "nurture.db"
-    with closing(sqlite3.connect(database, timeout=PATIENCE)) as connection, connection:
-        connection.execute("UPDATE campaign_version SET first_seen_at = '2026-11-01 12:00:00.000000'")
+def date_back_what_was_seen(newcomer: Newcomer) -> bool:
+    """As if the campaign had stood there for days: an edition waits until its file was quiet for ten minutes."""
+    words = "UPDATE campaign_version SET first_seen_at = '2026-11-01 12:00:00.000000' WHERE campaign = 'moved'"
+    with closing(sqlite3.connect(newcomer.root / "data" / "nurture.db", timeout=PATIENCE)) as connection, connection:
+        return connection.execute(words).rowcount > 0
 
 
 def settled(newcomer: Newcomer) -> dict:
