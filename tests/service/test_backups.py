@@ -243,7 +243,9 @@ class TestDamage:
         assert "it is encrypted" in self.refuse(content, None, clinic.folder)
 
     @pytest.mark.parametrize(
-        "content", [b"", b"SQLite format 3\0", gzip.compress(b"hello"), gzip.compress(b"\0" * 10_240)]
+        "content",
+        [b"", b"SQLite format 3\0", gzip.compress(b"hello"), gzip.compress(b"\0" * 10_240)],
+        ids=["nothing", "a database", "no archive", "an empty archive"],
     )
     def test_what_is_no_backup(self, content: bytes, tmp_path: Path) -> None:
         assert self.refuse(content, None, tmp_path)
