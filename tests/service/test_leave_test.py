@@ -121,13 +121,19 @@ def test_an_edition_keeps_its_page_and_key(tmp_path: Path) -> None:
         kept = [house.snapshot("partner-news", (), occurrence)["shared"]["pages"] for _ in range(2)]  # type: ignore[index]
         key = read_link_keys(house.data).newest
         rules = {"partners": True, "patients": "none", "country": "US"}
-        here = {"url": "http://127.0.0.1:8123", "key": key.id, "tracking": rules}  # in the sandbox: this machine
+        here = {
+            "url": "http://127.0.0.1:8123",
+            "key": key.id,
+            "verp": False,
+            "tracking": rules,
+        }  # in the sandbox: this machine
         assert kept == [here] * 2
         with house.store.write() as connection:
             meta.set_mode(connection, Mode.LIVE, NOW)
         rotate_link_keys(house.store, house.data, now=NOW)
         live = house.snapshot("partner-news", (), occurrence)["shared"]["pages"]  # type: ignore[index]
-        assert live == {"url": "https://mail.clinic.example", "key": read_link_keys(house.data).newest.id}
+        newest = read_link_keys(house.data).newest.id
+        assert live == {"url": "https://mail.clinic.example", "key": newest, "verp": False}
         assert live["key"] != key.id
         with house.store.write() as connection:
             way_out.record_links(connection, "https://mail.clinic.example", NOW)
@@ -137,5 +143,6 @@ def test_an_edition_keeps_its_page_and_key(tmp_path: Path) -> None:
         (house.data / "link.keys").unlink()
         with pytest.raises(SecretError, match="are missing"):  # not made anew: mails that left need the old ones
             house.snapshot("partner-news", (), occurrence)
-    with clinic(tmp_path / "c", public_url=None) as house:
-        assert "pages" not in house.snapshot("partner-news", (), occurrence)["shared"]  # type: ignore[operator]
+    with clinic(tmp_path / "d", public_url=None) as house:
+        signed = house.snapshot("partner-news", (), occurrence)["shared"]["pages"]  # type: ignore[index]
+        assert signed == {"url": None, "key": read_link_keys(house.data).newest.id, "verp": False}
