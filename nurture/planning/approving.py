@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,7 +32,20 @@ def rule_of(workspace: Workspace, campaign: str) -> Approve:
 
 def digest_of(workspace: Workspace, campaign: str, content: Mapping[str, Any]) -> str:
     """What tells the content of an edition that is made now from others (`approval.shown_digest`)."""
-    return shown_digest(content, rule=in_words(workspace.campaigns[campaign].to, workspace.segments))
+    found, settings = workspace.campaigns[campaign], workspace.settings
+    return shown_digest(
+        content,
+        rule=json.dumps(
+            {
+                "to": in_words(found.to, workspace.segments),
+                "topic": found.topic,
+                "purpose": found.purpose,
+                "paid_by_third_party": found.paid_by_third_party,
+                "consent_required": [found.consent_required, settings.consent_required],
+            },
+            sort_keys=True,
+        ),
+    )
 
 
 def first_mails(settings: Settings, mode: Mode, start: datetime) -> FirstMails | None:
@@ -64,7 +78,7 @@ def begin(
     if because is not None:
         editions.hold(connection, row.id, because=because, now=now)
     elif said.approved_by is not None:
-        editions.approve(connection, row.id, by=said.approved_by, now=now)
+        editions.note_approval(connection, row.id, by=said.approved_by, now=now)
     if because == WAITS_FOR_APPROVAL:
         words = f"it {WAITS_FOR_APPROVAL}: nurture approve {name} (or nurture cancel {name})"
         alerts.raise_alert(connection, AlertKind.EDITION_HELD, str(name), words, now)

@@ -29,7 +29,7 @@ from nurture.store import Store, alerts, campaigns, deliveries, editions, meta, 
 from nurture.store.alerts import Alert
 from nurture.store.editions import EditionId, EditionRow
 from nurture.store.plans import NewEdition
-from nurture.vocabulary import AlertKind, CampaignKind, EditionReason, EditionState, Mode
+from nurture.vocabulary import WAITS_FOR_APPROVAL, AlertKind, CampaignKind, EditionReason, EditionState, Mode
 from nurture.workspace.workspace import Workspace
 
 # A half-planned edition whose file has changed is left to a living planner for so long.
@@ -185,7 +185,9 @@ class _Planner:
                 row = plans.reopen(connection, there.id, new=new, content=content, now=self.now)
                 if row is None:
                     way_out = "wait a second and send it again"
-                    if campaign.kind is CampaignKind.BROADCAST:
+                    if there.held_because == WAITS_FOR_APPROVAL:
+                        way_out = f"it {WAITS_FOR_APPROVAL}: nurture approve {there.public_id}"
+                    elif campaign.kind is CampaignKind.BROADCAST:
                         way_out = f"to send it again write `edition: {campaign.edition + 1}` in campaigns/{name}.yaml"
                     raise InputError(
                         f"{there.public_id} is {there.state} already "
@@ -194,7 +196,7 @@ class _Planner:
             if row is not None:
                 # whoever says "now" has let it go; an earlier hold of it is over
                 notices.end_hold(connection, new.id, mode=mode)
-                editions.approve(connection, row.id, by="nurture send", now=self.now)
+                editions.note_approval(connection, row.id, by="nurture send", now=self.now)
         if row is None:
             raise InputError(f"{new.id} was taken back while it was made; try again")
         return row

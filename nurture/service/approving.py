@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from nurture.delivery import control
 from nurture.errors import InputError, NotFoundError
-from nurture.planning.approving import first_mails
+from nurture.planning.approval import needs_approval
+from nurture.planning.approving import first_mails, rule_of
 from nurture.planning.coming import Coming, find_coming
 from nurture.reports.log import edition_id
 from nurture.service.house import House
@@ -42,7 +43,7 @@ def approve(house: House, name: EditionId, *, by: str, as_it_is: bool = False) -
         if row is None:
             assert coming is not None, "an edition that was made stays"
             return Word(name, _approve_coming(connection, coming, mode, by=by, house=house, as_it_is=as_it_is), False)
-        if row.held_because == WAITS_FOR_APPROVAL and not as_it_is:
+        if not as_it_is and _wants_a_word(connection, house, row):
             _refuse_unseen(connection, name, mode, digest=None)
     _refuse_over(row)
     first = first_mails(house.workspace.settings, mode, now)
@@ -78,6 +79,16 @@ def _approve_coming(
     if row.approved_at is None:
         notices.approve(connection, row.id, by=by, now=now)
     return ended or row.approved_at is None
+
+
+def _wants_a_word(connection: Connection, house: House, row: EditionRow) -> bool:
+    """Whether nobody let it go yet though somebody must, whatever else holds it."""
+    if row.approved_at is not None:
+        return False
+    before = row.campaign in editions.let_go_before(connection, mode=row.mode)
+    return row.held_because == WAITS_FOR_APPROVAL or needs_approval(
+        rule_of(house.workspace, row.campaign), mode=row.mode, let_go_before=before
+    )
 
 
 def _refuse_unseen(connection: Connection, name: EditionId, mode: Mode, *, digest: str | None) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Iterator
+from itertools import chain
 
 from nurture.audience.suppressed import suppressed_addresses
 from nurture.composing.edition_notice import Envelope, compose_edition_notice
@@ -49,7 +50,8 @@ def send_notices(house: House) -> tuple[EditionId, ...]:
         return ()
     looked_at: set[str] = set()
     seen = []
-    for waiting in (*_under_way(house), *_coming(house)):
+    # those that are made first: broken news stop the others
+    for waiting in chain(_under_way(house), _coming(house)):
         looked_at.add(str(waiting.id))
         if isinstance(waiting, Unwritten):
             _tell(house, waiting.id, f"it cannot be shown to anybody before it leaves: {waiting.words}")

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import Final
 
 from nurture.inbox.heartbeat import SILENCE, STOPS_WHAT_RUNS, Beat, Pulse, beat, probe_due
 from nurture.service.house import House
 from nurture.service.jobs import MAILBOX
 from nurture.service.notices import Words, send_notices
 from nurture.store import Connection, alerts, heartbeat
-from nurture.vocabulary import AlertKind, Mode
+from nurture.vocabulary import MAILBOX_UNREADABLE, NO_MAIL_COMES, AlertKind, Mode
 from nurture.workspace.mailbox import Mailbox
 from nurture.workspace.settings import Settings
-
-# As editions keep them, so that they go on by themselves; what a person held stays held.
-_NOTHING_COMES: Final = "no mail comes into the mailbox in which answers arrive"
-_UNREADABLE: Final = "the mailbox in which answers arrive cannot be read"
 
 
 def keep_watch(house: House) -> Beat | None:
@@ -44,16 +39,16 @@ def _let_go(house: House, now: datetime) -> None:
         if heartbeat.standing_hold(connection) is None:
             return
     with house.store.write() as connection:
-        heartbeat.release(connection, (_NOTHING_COMES, _UNREADABLE), now=now)
+        heartbeat.release(connection, now=now)
         _resolve(connection, now)
 
 
 def _act(connection: Connection, mailbox: Mailbox, found: Beat, pulse: Pulse, now: datetime) -> None:
     if found is Beat.WELL:
-        heartbeat.release(connection, (_NOTHING_COMES, _UNREADABLE), now=now)
+        heartbeat.release(connection, now=now)
         _resolve(connection, now)
         return
-    because = _UNREADABLE if found is Beat.UNREADABLE else _NOTHING_COMES
+    because = MAILBOX_UNREADABLE if found is Beat.UNREADABLE else NO_MAIL_COMES
     heartbeat.hold(connection, mailbox.account, because, running=found in STOPS_WHAT_RUNS, now=now)
     if found in STOPS_WHAT_RUNS:
         alerts.raise_alert(connection, AlertKind.MAILBOX_SILENT, mailbox.account, _words(found, pulse), now)
@@ -68,9 +63,9 @@ def _resolve(connection: Connection, now: datetime) -> None:
 def _words(found: Beat, pulse: Pulse) -> str:
     end = "live editions are held until then; nurture approve EDITION lets one go on all the same"
     if found is Beat.UNREADABLE:
-        return f"{_UNREADABLE}: nurture status says why; {end}"
+        return f"{MAILBOX_UNREADABLE}: nurture status says why; {end}"
     return (
-        f"{_NOTHING_COMES} since {pulse.heard_at:%Y-%m-%d}, nor did our own mail to the reply address arrive: look "
+        f"{NO_MAIL_COMES} since {pulse.heard_at:%Y-%m-%d}, nor did our own mail to the reply address arrive: look "
         f"whether the mailbox is full, a filter moves mail away, or the address leads elsewhere; {end}"
     )
 

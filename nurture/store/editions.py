@@ -14,6 +14,7 @@ from nurture.errors import InputError
 from nurture.store import events
 from nurture.store.schema import delivery, edition, edition_content
 from nurture.vocabulary import (
+    HOLDS_THAT_END,
     WAITING_STATES,
     CampaignKind,
     EditionReason,
@@ -136,12 +137,18 @@ def may_send() -> sa.ColumnElement[bool]:
 
 
 def hold(connection: Connection, edition_id: int, *, because: str, now: datetime) -> bool:
-    """Let nothing more of an edition leave until `approve`; False: it is held already, or over."""
+    """Let nothing more of an edition leave until `approve`; False: it is held already, or over.
+
+    A hold that ends by itself gives way to one that does not.
+    """
+    free = edition.c.held_at.is_(None)
+    if because not in HOLDS_THAT_END:
+        free |= edition.c.held_because.in_(HOLDS_THAT_END)
     done = connection.execute(
         sa.update(edition)
         .where(
             edition.c.id == edition_id,
-            edition.c.held_at.is_(None),
+            free,
             edition.c.state.in_([EditionState.PLANNING, EditionState.READY]),
         )
         .values(held_at=now, held_because=because)
@@ -153,14 +160,30 @@ def hold(connection: Connection, edition_id: int, *, because: str, now: datetime
 
 def approve(connection: Connection, edition_id: int, *, by: str, now: datetime) -> bool:
     """Somebody lets an edition go, which ends a `hold`; False: it was not held."""
-    its = edition.c.id == edition_id
-    held = connection.execute(
-        sa.update(edition).where(its, edition.c.held_at.is_not(None)).values(held_at=None, held_because=None)
-    ).rowcount
-    connection.execute(sa.update(edition).where(its).values(approved_at=now, approved_by=by))
-    if held:
+    note_approval(connection, edition_id, by=by, now=now)
+    return _end_holds(connection, edition.c.id == edition_id, by=by, now=now) > 0
+
+
+def note_approval(connection: Connection, edition_id: int, *, by: str, now: datetime) -> None:
+    """Somebody let an edition go before it was made; what holds it since then holds it."""
+    connection.execute(sa.update(edition).where(edition.c.id == edition_id).values(approved_at=now, approved_by=by))
+
+
+def end_holds(connection: Connection, reasons: Collection[str], *, by: str, now: datetime) -> int:
+    """What is held for one of these reasons goes on, which is nobody's word for it; how many."""
+    return _end_holds(connection, edition.c.held_because.in_(reasons), by=by, now=now)
+
+
+def _end_holds(connection: Connection, which: sa.ColumnElement[bool], *, by: str, now: datetime) -> int:
+    ended = connection.scalars(
+        sa.update(edition)
+        .where(which, edition.c.held_at.is_not(None))
+        .values(held_at=None, held_because=None)
+        .returning(edition.c.id)
+    ).all()
+    for edition_id in ended:
         events.record(connection, EventKind.RESUMED, now, edition_id=edition_id, data={"by": by})
-    return held > 0
+    return len(ended)
 
 
 def let_go_before(connection: Connection, *, mode: Mode) -> frozenset[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +11,7 @@ from sqlalchemy import Connection
 from nurture.store import editions
 from nurture.store.inserting import insert
 from nurture.store.schema import alert, edition, heartbeat, job_run
-from nurture.vocabulary import AlertKind, EditionState, Mode
+from nurture.vocabulary import HOLDS_THAT_END, AlertKind, EditionState, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +76,8 @@ def hold(connection: Connection, account: str, because: str, *, running: bool, n
             editions.hold(connection, edition_id, because=because, now=now)
 
 
-def release(connection: Connection, reasons: Collection[str], *, now: datetime) -> int:
-    """All is well: nothing is held for these reasons any more; how many editions go on."""
+def release(connection: Connection, *, now: datetime) -> int:
+    """All is well: nothing is held for want of mail any more; how many editions go on."""
     done = connection.execute(
         sa.update(heartbeat)
         .where(heartbeat.c.holds_because.is_not(None))
@@ -86,5 +85,4 @@ def release(connection: Connection, reasons: Collection[str], *, now: datetime) 
     )
     if not done.rowcount:
         return 0
-    held = connection.scalars(sa.select(edition.c.id).where(edition.c.held_because.in_(reasons))).all()
-    return sum(editions.approve(connection, edition_id, by="mail came in", now=now) for edition_id in held)
+    return editions.end_holds(connection, HOLDS_THAT_END, by="mail came in", now=now)

@@ -92,6 +92,8 @@ def reopen(
             created_at=now,
             ready_at=None,
             finished_at=None,
+            held_at=None,
+            held_because=None,
         )
     )
     return _held_if_silent(connection, get(connection, edition_id), now) if done.rowcount else None

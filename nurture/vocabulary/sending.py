@@ -57,6 +57,10 @@ class EditionReason(StrEnum):
 
 # `edition.held_because` of one that nobody let go yet; other holds have words of their own.
 WAITS_FOR_APPROVAL = "waits for approval"
+NO_MAIL_COMES = "no mail comes into the mailbox in which answers arrive"
+MAILBOX_UNREADABLE = "the mailbox in which answers arrive cannot be read"
+# These end when mail comes in again; every other hold ends by a person's word.
+HOLDS_THAT_END = frozenset({NO_MAIL_COMES, MAILBOX_UNREADABLE})
 
 
 class DeliveryState(StrEnum):

@@ -138,6 +138,20 @@ def test_another_rule_of_who_is_meant_takes_the_word_back(live: Clinic) -> None:
     assert edition(live).held_because == WAITS_FOR_APPROVAL
 
 
+@pytest.mark.parametrize("gate", ["campaign", "settings", "topic"])
+def test_another_gate_lets_others_in_and_takes_the_word_back(live: Clinic, gate: str) -> None:
+    before = coming(live).digest
+    if gate == "settings":
+        file = live.root / "nurture.yaml"
+        text = file.read_text()
+        assert "other: []" in text
+        file.write_text(text.replace("other: []", "other: [written]"))
+    else:
+        more = {"topic": "other-news"} if gate == "topic" else {"consent_required": "[written]"}
+        live.campaign("partner-news", **more)
+    assert coming(live).digest != before
+
+
 def test_a_segment_that_is_meant_counts_as_part_of_the_rule(live: Clinic) -> None:
     live.write("segments/partners.yaml", "category: private_business\n")
     live.campaign("partner-news", to="partners")

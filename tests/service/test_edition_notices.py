@@ -18,7 +18,7 @@ from nurture.clock import DrivenClock
 from nurture.delivery import control
 from nurture.delivery.event_loop import run_async
 from nurture.delivery.guard import rise
-from nurture.errors import InputError, NotFoundError
+from nurture.errors import FilesError, InputError, NotFoundError
 from nurture.reports.accounts import accounts
 from nurture.reports.status import status
 from nurture.reports.why import why
@@ -465,6 +465,49 @@ def test_one_that_nobody_could_see_before_is_shown_when_it_is_made(clinic: Clini
     clinic.run()
     assert clinic.readers() == PEOPLE
     assert len(clinic.notices()) == 1
+
+
+def test_held_by_hand_and_changed_it_is_not_approved_unseen(clinic: Clinic) -> None:
+    clinic.at(DAY)
+    clinic.run()
+    approving.hold(clinic.house, NAME, by="rosa")
+    clinic.at(5 * MINUTE)
+    clinic.change("campaigns/moved.yaml", "We moved.", "We did not move.")
+    jobs.plan(clinic.house)
+    clinic.at(-10 * MINUTE)
+    jobs.plan(clinic.house)
+    assert clinic.edition().held_because == "by rosa"
+    with pytest.raises(InputError, match="was changed after its last notice"):
+        clinic.approve()
+    assert clinic.run() == (NAME,)
+    clinic.approve()
+    clinic.run()
+    assert (clinic.readers(), len(clinic.notices())) == (PEOPLE, 2)
+
+
+def test_broken_news_keep_no_notice_back_of_what_is_made(clinic: Clinic) -> None:
+    clinic.at(-HOUR)
+    jobs.plan(clinic.house)
+    (clinic.root / "campaigns" / "later.yaml").write_text(
+        (clinic.root / "campaigns" / "moved.yaml").read_text().replace("2026-12-01 at 10:00", "2026-12-01 at 15:00")
+    )
+    os.utime(clinic.root / "campaigns" / "later.yaml", LONG_AGO)
+    jobs.plan(clinic.house)
+    (clinic.root / "news").mkdir(exist_ok=True)
+    (clinic.root / "news" / "broken.md").write_text("no front matter")
+    with pytest.raises(FilesError, match="news/broken.md"):
+        send_notices(clinic.house)
+    assert len(clinic.notices()) == 1
+    assert read(clinic.notices()[0])["Subject"].startswith("Please approve: moved goes to")
+
+
+def test_send_says_that_it_waits_for_a_word(clinic: Clinic) -> None:
+    from nurture.service.sending import send_now
+
+    clinic.at(-SECOND)
+    clinic.run()
+    with pytest.raises(InputError, match="it waits for approval: nurture approve moved@1"):
+        send_now(clinic.house, "moved")
 
 
 def test_one_that_is_sent_by_hand_has_had_its_word(clinic: Clinic) -> None:
