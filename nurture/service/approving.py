@@ -8,7 +8,7 @@ from nurture.delivery import control
 from nurture.errors import InputError, NotFoundError
 from nurture.planning.approval import needs_approval
 from nurture.planning.approving import first_mails, rule_of
-from nurture.planning.coming import Coming, find_coming
+from nurture.planning.coming import Coming, find_coming, next_coming
 from nurture.reports.log import edition_id
 from nurture.service.house import House
 from nurture.store import Connection, campaigns, editions, meta, notices
@@ -113,6 +113,12 @@ def _coming(house: House, name: EditionId) -> Coming:
     now = house.clock.now()
     coming = find_coming(house.store, house.workspace, name, now=now, snapshot=house.snapshot)
     if coming is None:
+        due = next_coming(house.store, house.workspace, name.campaign, now=now)
+        if due is not None:
+            raise NotFoundError(
+                f"there is no edition {name}, and none of this name comes; the next of {name.campaign} is "
+                f"{EditionId(name.campaign, due.key)}"
+            )
         with house.store.read() as connection:
             edition_id(connection, str(name), mode=meta.get_mode(connection))  # says which there are
         raise NotFoundError(f"there is no edition {name}, and none of this name comes")

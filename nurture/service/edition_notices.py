@@ -15,9 +15,9 @@ from nurture.composing.edition_notice import Envelope, compose_edition_notice
 from nurture.composing.headers import new_message_id
 from nurture.delivery.guard import look as look_for_copy
 from nurture.delivery.messages import OutgoingMessage
-from nurture.errors import NurtureError
+from nurture.errors import ComposeError, NurtureError
 from nurture.planning.approval import TRY_ENDS, notice_due, pause_after
-from nurture.planning.coming import Coming, Unwritten, coming_editions
+from nurture.planning.coming import Coming, Unwritten, coming_editions, find_coming
 from nurture.service.account import account_of, answer_of, hand_over_now
 from nurture.service.house import House
 from nurture.service.notice_mail import MadeNotice, make_notice
@@ -58,6 +58,7 @@ def send_notices(house: House) -> tuple[EditionId, ...]:
         elif _show(house, waiting):
             seen.append(waiting.id)
     _end_alerts(house, looked_at)
+    _look_at_approved(house)
     return tuple(seen)
 
 
@@ -97,15 +98,36 @@ def _coming(house: House) -> Iterator[_Waiting | Unwritten]:
         if isinstance(each, Unwritten):
             yield each
             continue
-        with house.store.read() as connection:
-            known = notices.of_edition(connection, each.id, mode=Mode.LIVE)
-        if not known or known[-1].digest != each.digest:
-            with house.store.write() as connection:
-                notices.record(
-                    connection, each.id, mode=Mode.LIVE, digest=each.digest, due_at=each.due.occurrence.at, now=now
-                )
-                known = notices.of_edition(connection, each.id, mode=Mode.LIVE)
+        known = _recorded(house, each)
         yield _Waiting(known[-1], changed=_shown_before(known), edition=None, coming=each)
+
+
+def _look_at_approved(house: House) -> None:
+    """What was approved long before and then changed shall not stand there as approved until its notice is due."""
+    now, workspace = house.clock.now(), house.workspace
+    with house.store.read() as connection:
+        known = notices.in_force(connection, mode=Mode.LIVE, due_after=now + workspace.settings.notices.before)
+    for name, row in known.items():
+        if row.approved_by is None or name.campaign not in workspace.campaigns:
+            continue
+        try:
+            found = find_coming(house.store, workspace, name, now=now, snapshot=house.snapshot)
+        except ComposeError:
+            continue  # told when its notice is due
+        if found is not None:
+            _recorded(house, found)
+
+
+def _recorded(house: House, coming: Coming) -> tuple[NoticeRow, ...]:
+    """All contents that it ever had, with what readers would get now in force."""
+    with house.store.read() as connection:
+        known = notices.of_edition(connection, coming.id, mode=Mode.LIVE)
+    if known and known[-1].digest == coming.digest:
+        return known
+    due_at, now = coming.due.occurrence.at, house.clock.now()
+    with house.store.write() as connection:
+        notices.record(connection, coming.id, mode=Mode.LIVE, digest=coming.digest, due_at=due_at, now=now)
+        return notices.of_edition(connection, coming.id, mode=Mode.LIVE)
 
 
 def _shown_before(known: tuple[NoticeRow, ...]) -> bool:
@@ -124,9 +146,9 @@ def _show(house: House, waiting: _Waiting) -> bool:
         now=now,
     ):
         return False
-    domain = house.workspace.settings.senders[house.workspace.settings.default_sender].address
     with house.store.write() as connection:
-        begun = notices.begin_try(connection, row.id, message_id=new_message_id(domain), until=now + TRY_ENDS, now=now)
+        message_id = new_message_id(_from_address(house, waiting))
+        begun = notices.begin_try(connection, row.id, message_id=message_id, until=now + TRY_ENDS, now=now)
     if begun is None:
         return False  # another loop sends it
     try:

@@ -141,14 +141,12 @@ def hold(connection: Connection, edition_id: int, *, because: str, now: datetime
 
     A hold that ends by itself gives way to one that does not.
     """
-    free = edition.c.held_at.is_(None)
-    if because not in HOLDS_THAT_END:
-        free |= edition.c.held_because.in_(HOLDS_THAT_END)
+    gives_way = () if because in HOLDS_THAT_END else HOLDS_THAT_END
     done = connection.execute(
         sa.update(edition)
         .where(
             edition.c.id == edition_id,
-            free,
+            edition.c.held_at.is_(None) | edition.c.held_because.in_(gives_way),
             edition.c.state.in_([EditionState.PLANNING, EditionState.READY]),
         )
         .values(held_at=now, held_because=because)

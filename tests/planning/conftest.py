@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from nurture.news.item import NewsItem
 from nurture.planning.editions import PlanReport, plan_due, plan_now
 from nurture.planning.occurrences import Occurrence
-from nurture.store import Store, editions, news
+from nurture.store import Store, editions, meta, news
 from nurture.store.editions import EditionId, EditionRow
 from nurture.store.schema import consent as consent_table
 from nurture.store.schema import contact, contact_category, delivery, edition, organization
@@ -194,3 +194,15 @@ def clinic(new_clinic: Callable[[Store], Clinic], sqlite_store: Store) -> Clinic
 def any_clinic(new_clinic: Callable[[Store], Clinic], store: Store) -> Clinic:
     """A clinic on either database; the test runs once on each."""
     return new_clinic(store)
+
+
+@pytest.fixture
+def live(any_clinic: Clinic) -> Clinic:
+    """A clinic that is live for a week when its first newsletter comes."""
+    any_clinic.people(3)
+    any_clinic.campaign("partner-news")
+    any_clinic.now = utc("2026-11-25T12:00")
+    with any_clinic.store.write() as connection:
+        meta.set_mode(connection, Mode.LIVE, any_clinic.now)
+    any_clinic.plan()
+    return any_clinic

@@ -13,7 +13,7 @@ from nurture.planning.coming import Coming, Unwritten, coming_editions, find_com
 from nurture.planning.figures import MailKind, figures_of
 from nurture.planning.forecast import forecast, forecast_figures
 from nurture.planning.occurrences import Occurrence
-from nurture.store import brakes, deliveries, editions, meta, notices
+from nurture.store import brakes, deliveries, editions, notices
 from nurture.store.alerts import open_alerts
 from nurture.store.editions import EditionId, EditionRow
 from nurture.vocabulary import WAITS_FOR_APPROVAL, AlertKind, Category, Mode, SkipReason
@@ -21,7 +21,6 @@ from tests.planning.conftest import Clinic, utc
 
 DECEMBER, JANUARY = "partner-news@2026-12-01T09:30", "partner-news@2027-01-05T09:30"
 NAME = EditionId.parse(DECEMBER)
-LIVE_SINCE = "2026-11-25T12:00"
 DUE, DUE_IN_JANUARY = "2026-12-01T14:30:05", "2027-01-05T14:30:05"  # 09:30 in New York
 DAY = timedelta(days=1)
 
@@ -37,18 +36,6 @@ WORDS = ["first words"]
 @pytest.fixture(autouse=True)
 def same_words() -> None:
     WORDS[:] = ["first words"]
-
-
-@pytest.fixture
-def live(any_clinic: Clinic) -> Clinic:
-    """A clinic that is live for a week when its first newsletter comes."""
-    any_clinic.people(3)
-    any_clinic.campaign("partner-news")
-    any_clinic.now = utc(LIVE_SINCE)
-    with any_clinic.store.write() as connection:
-        meta.set_mode(connection, Mode.LIVE, any_clinic.now)
-    plan(any_clinic)
-    return any_clinic
 
 
 def plan(clinic: Clinic, at: str | None = None) -> None:

@@ -9,18 +9,7 @@ from nurture.store import heartbeat, notices
 from nurture.store.editions import let_go_before
 from nurture.vocabulary import MAILBOX_UNREADABLE, NO_MAIL_COMES, WAITS_FOR_APPROVAL, EditionState, Mode
 from tests.planning.conftest import Clinic
-from tests.planning.test_approving import (  # noqa: F401 - fixtures
-    DUE,
-    DUE_IN_JANUARY,
-    JANUARY,
-    NAME,
-    approve,
-    due_senders,
-    edition,
-    live,
-    plan,
-    same_words,
-)
+from tests.planning.test_approving import DUE, DUE_IN_JANUARY, JANUARY, NAME, approve, due_senders, edition, plan
 
 ACCOUNT = "clinic's mailbox"
 FLYER = """\
