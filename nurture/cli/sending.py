@@ -211,6 +211,8 @@ def _print_sent(done: Sent) -> None:
         say(f"{found.edition} is skipped: {found.reason.replace('_', ' ')}.", style="yellow")
         return
     say(f"{found.edition}: {found.planned} planned, {found.skipped} of them left out.", style="bold")
+    if done.held:
+        say(f"! It is held: {done.held}. To let it go all the same: nurture approve {found.edition}", style="red")
     if done.by_loop:
         say("The running loop delivers it.")
     else:

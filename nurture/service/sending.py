@@ -13,7 +13,7 @@ from nurture.reports.accounts import EditionAccount, accounts
 from nurture.reports.pacing import Slowed, slowed
 from nurture.service.delivering import open_worker
 from nurture.service.house import House
-from nurture.store import workers
+from nurture.store import editions, workers
 from nurture.store.senders import StoppedSender
 from nurture.vocabulary import WorkerRole
 
@@ -23,13 +23,14 @@ class Sent:
     """An edition made by hand, and where its mails are now.
 
     ``by_loop``: a running loop delivers it. ``stopped``: the senders whose server could not be used.
-    ``slowed``: the senders and providers whose mail waits for a limit.
+    ``slowed``: the senders and providers whose mail waits for a limit. ``held``: why nothing of it leaves.
     """
 
     account: EditionAccount
     by_loop: bool
     stopped: tuple[StoppedSender, ...] = ()
     slowed: tuple[Slowed, ...] = ()
+    held: str | None = None
 
 
 def send_now(house: House, campaign: str) -> Sent:
@@ -44,7 +45,9 @@ def send_now(house: House, campaign: str) -> Sent:
     found = accounts(house.store, mode=house.mode(), edition=str(edition))
     with house.store.read() as connection:
         slow = slowed(connection, house.workspace.settings, mode=found.mode, now=house.clock.now())
-    return Sent(found.editions[0], by_loop, stopped, tuple(each for each in slow if each.waiting))
+        row = editions.find(connection, edition, mode=found.mode)
+    held = row.held_because if row else None
+    return Sent(found.editions[0], by_loop, stopped, tuple(each for each in slow if each.waiting), held)
 
 
 async def _deliver(house: House) -> DeliverySummary:

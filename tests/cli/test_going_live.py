@@ -28,4 +28,4 @@ def test_an_edition_that_is_not_there_cannot_be_held(clinic) -> None:
     for command in ("hold", "approve"):
         ran = clinic.run(command, "partner-news@2020-12-01T09:30")  # neither made nor still to come
         assert ran.code == 2
-        assert "there is no edition yet" in ran.err
+        assert "none of this name comes; the next of partner-news is partner-news@2026-12-01T09:30" in ran.err

@@ -15,10 +15,11 @@ from nurture.service import jobs
 from nurture.service.heartbeat import keep_watch
 from nurture.service.house import open_house
 from nurture.service.inbox import read_mailbox
+from nurture.service.sending import send_now
 from nurture.store import alerts, heartbeat, meta
 from nurture.store.jobs import job_started
 from nurture.store.schema import edition
-from nurture.vocabulary import AlertKind, Mode
+from nurture.vocabulary import NO_MAIL_COMES, AlertKind, Mode
 from tests.service.conftest import DUE
 
 START = DUE - timedelta(days=9)
@@ -168,6 +169,15 @@ def test_what_a_person_approved_goes_on(clinic):
     clinic.lose_probes()
     assert clinic.at(DUE + timedelta(minutes=10)) is Beat.SILENT
     assert clinic.held() is None
+
+
+def test_whoever_sends_by_hand_is_told_that_it_waits(clinic):
+    clinic.at(START)
+    clinic.at(START + timedelta(days=7))
+    clinic.lose_probes()
+    clinic.at(START + timedelta(days=7, hours=1))
+    done = send_now(clinic.house, "moved")
+    assert (done.account.sent, done.held) == (0, NO_MAIL_COMES)
 
 
 def test_what_a_person_held_stays_held(clinic):
