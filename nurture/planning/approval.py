@@ -57,7 +57,8 @@ def shown_digest(content: Mapping[str, Any], *, rule: str) -> str:
     """What tells one content of an edition from another, in hex.
 
     ``content`` is what the edition would keep, ``rule`` says who is meant and what lets them in. Where in a file a text
-    stands does not count, nor which key signs the links, nor whether the pages could be reached, so that links are counted.
+    stands does not count, nor which key signs the links, nor whether the pages could be reached, so that links are
+    counted.
     """
     shown: dict[str, Any] = {name: value for name, value in content.items() if name != "targets"}
     if isinstance(texts := shown.get("texts"), Mapping):
