@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from nurture.clock import monotonic
-from nurture.composing.headers import new_message_id
 from nurture.composing.link_tokens import LONGEST_NUMBER, make_token
-from nurture.composing.notice import Notice, compose_notice
 from nurture.composing.return_path import return_path
-from nurture.delivery.messages import OutgoingMessage
 from nurture.errors import InputError, SenderError
 from nurture.service.account import account_of, answer_of, hand_over_now
 from nurture.service.house import House
 from nurture.service.inbox import read_mailbox
 from nurture.service.link_keys import link_keys
+from nurture.service.notices import Words, notice_mails
 from nurture.store import way_out
 from nurture.vocabulary import AttemptOutcome, LinkPurpose
 
@@ -59,16 +56,11 @@ def loop_test(house: House, *, patience: float = PATIENCE) -> tuple[Looped, ...]
     end = monotonic() + patience
     while True:
         read_mailbox(house)
-        found = looped(house, senders.items())
+        with house.store.read() as connection:
+            found = tuple(Looped(*sender, way_out.loop_seen(connection, sender[1])) for sender in senders.items())
         if all(each.seen_at is not None and each.seen_at >= began for each in found) or monotonic() >= end:
             return found
         time.sleep(_PAUSE)
-
-
-def looped(house: House, senders: Iterable[tuple[str, str]]) -> tuple[Looped, ...]:
-    """What is known of these senders (name, address)."""
-    with house.store.read() as connection:
-        return tuple(Looped(name, address, way_out.loop_seen(connection, address)) for name, address in senders)
 
 
 def _send(house: House, name: str, address: str) -> None:
@@ -77,10 +69,9 @@ def _send(house: House, name: str, address: str) -> None:
     with house.store.write() as connection:
         way_out.await_loop(connection, address, number)
     account = account_of(house, name)
-    to, message_id = return_path(address, token), new_message_id(address)
-    raw = compose_notice(Notice(message_id, now, account.sender.name, address, to, "A mail to myself", _WORDS))
-    mail = OutgoingMessage(message_id, now, address, to, account.signer.sign(raw, at=now) + raw, {})
-    (ending,) = hand_over_now(house, account, [mail])
+    to = return_path(address, token)
+    mails = notice_mails(house, account, [Words(to, "A mail to myself", _WORDS)])
+    (ending,) = hand_over_now(house, account, mails)
     if ending.end.outcome is not AttemptOutcome.SENT:
         raise SenderError(
             f"the mail server of {name} does not take mail for {to}: {answer_of(ending)}; leave `verp` out"

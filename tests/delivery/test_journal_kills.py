@@ -1,8 +1,6 @@
 """The worker reads a yes that the database cannot take, and is killed with SIGKILL: the yes is never lost."""
 
-import os
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +17,7 @@ from nurture.store.schema import delivery, worker
 from tests.delivery.clinic import make_clinic
 from tests.delivery.conftest import Office
 from tests.delivery.worker_process import Orders, WorkerProcess
+from tests.servers import small_disk as small_disks
 from tests.servers.scripted_smtp import ScriptedSmtp, Step
 
 MAILS = 40  # more than one line claims at once
@@ -90,16 +89,8 @@ def lapse_leases(store: Store) -> None:
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with 8 MB, in memory."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "nurture-test", folder], check=True)
-    try:
+    with small_disks.small_disk(tmp_path / "disk", "8m") as folder:
         yield folder
-    finally:
-        # lazy: a killed worker may still be on its way out
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def fill(path: Path) -> None:

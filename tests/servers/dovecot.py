@@ -9,11 +9,10 @@ import grp
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -22,6 +21,7 @@ from imap_tools.imap_utf7 import utf7_encode
 
 from tests.servers.certificates import Certificate
 from tests.servers.dovecot_sasl import OAUTH
+from tests.servers.ready import free_port, greets, wait_until
 
 PASSWORD = "correct-horse"
 USER = "hello@riverbend.example"
@@ -95,8 +95,8 @@ class Dovecot:
 
     def __init__(self, folder: Path, certificate: Certificate | None = None, *, tokens: str | None = None) -> None:
         self.folder = folder
-        self.port = _free_port()
-        self.tls_port = _free_port() if certificate else 0
+        self.port = free_port()
+        self.tls_port = free_port() if certificate else 0
         self._owner = pwd.getpwuid(65534)
         self._delivered = 0
         (folder / "mail").mkdir(parents=True)
@@ -133,7 +133,7 @@ class Dovecot:
     def _start(self) -> None:
         command = ["/usr/sbin/dovecot", "-F", "-c", str(self.folder / "dovecot.conf")]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        _wait_until(lambda: _answers(self.port), "Dovecot does not answer")
+        wait_until(lambda: greets(self.port, b"* OK"), "Dovecot does not answer")
 
     def _stop(self) -> None:
         self._process.terminate()
@@ -176,24 +176,3 @@ def running_dovecot(certificate: Certificate | None = None, *, tokens: str | Non
         Dovecot(Path(name), certificate, tokens=tokens) as dovecot,
     ):
         yield dovecot
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-            return connection.recv(4) == b"* OK"
-    except OSError:
-        return False
-
-
-def _wait_until(true: Callable[[], bool], words: str, *, seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, words
-        time.sleep(0.05)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.servers.postfix import wait_until
+from tests.servers.ready import wait_until
 
 MAIN = """\
 base_dir = {folder}/run

@@ -7,15 +7,14 @@ to start; it is stopped by its own process id.
 
 import os
 import shutil
-import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 from tests.servers.certificates import Certificate
+from tests.servers.ready import free_port, greets, wait_until
 
 MAIN = """\
 compatibility_level = 3.6
@@ -105,7 +104,7 @@ class Postfix:
         sasl: Path | None = None,
     ) -> None:
         self.folder = folder
-        self.port = _free_port()
+        self.port = free_port()
         self.maildirs = mail or folder / "mail"
         for name in ("etc", "queue", "data", "mail"):
             (folder / name).mkdir(parents=True)
@@ -129,7 +128,7 @@ class Postfix:
 
     def __enter__(self) -> Self:
         self._postfix("start")
-        wait_until(lambda: _answers(self.port), "Postfix does not answer")
+        wait_until(lambda: greets(self.port, b"220"), "Postfix does not answer")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -157,26 +156,3 @@ def running_postfix(folder: Path, addresses: list[str], certificate: Certificate
     """A Postfix in ``folder`` that other users may look into (it must be able to read it); ``more`` as `Postfix`."""
     with Postfix(folder, addresses, certificate, **more) as postfix:
         yield postfix
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-            return connection.recv(3) == b"220"
-    except OSError:
-        return False
-
-
-def wait_until(true: object, words: str, *, seconds: float = 60) -> None:
-    """Until ``true`` says so, else an `AssertionError` with ``words``."""
-    assert callable(true)
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, words
-        time.sleep(0.05)

@@ -37,6 +37,7 @@ from nurture.web.server import serve
 from tests.delivery.balance import assert_balanced
 from tests.delivery.clinic import make_clinic
 from tests.delivery.outbox import Outbox, fill_outbox
+from tests.servers import small_disk as small_disks
 from tests.servers.scripted_smtp import ScriptedSmtp, Step
 from tests.web.conftest import FORM, ONE_CLICK, Desk
 
@@ -330,15 +331,8 @@ def test_one_that_is_killed_leaves_no_half_file_and_the_next_one_clears_up(clini
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with 1 MB, in memory."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "nurture-test", folder], check=True)
-    try:
+    with small_disks.small_disk(tmp_path / "disk", "1m") as folder:
         yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def test_on_a_full_disk_nothing_is_left(clinic: Clinic, small_disk: Path) -> None:

@@ -75,3 +75,24 @@ async def test_what_comes_back_is_read_and_followed():
             left_out = page(connection, Filter(house.mode(), states=(DeliveryState.SKIPPED,)), limit=1000)
         assert silenced == ["complained", "hard_bounced", "unsubscribed"]
         assert {row.reason for row in left_out} >= {"suppressed", "away"}
+
+
+async def test_no_mail_fetches_anything_from_anybody():
+    import re
+    from email import message_from_bytes, policy
+
+    from nurture.service.demo import demo_house, drive, import_sample
+
+    with demo_house() as house:
+        list(import_sample(house))
+        async for _ in drive(house, days=12):
+            pass
+        mails = [path.read_bytes() for path in (house.maildir / "new").iterdir()]
+        assert len(mails) > 50
+        for raw in mails:
+            html = message_from_bytes(raw, policy=policy.default).get_body(("html",)).get_content()
+            fetched = re.findall(
+                r"""(?:src|background|poster|srcset)\s*=\s*["']([^"']+)|url\(\s*["']?([^"')]+)""", html
+            )
+            assert [one or other for one, other in fetched if not (one or other).startswith("cid:")] == []
+            assert not re.search(r"<link\b|@import|<script|<iframe", html)

@@ -21,11 +21,7 @@ from nurture.store import meta, way_out
 from nurture.vocabulary import Mode
 from nurture.workspace.scaffold import Answers, init_workspace
 from tests.delivery.outbox import NOW
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return int(listening.getsockname()[1])
+from tests.servers.ready import free_port
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -25,6 +24,7 @@ from tests.servers import postfix as postfixes
 from tests.servers.certificates import Certificate, make_certificate
 from tests.servers.dns_server import DnsServer, records, serve_dns
 from tests.servers.postfix import Postfix
+from tests.servers.ready import free_port
 
 pytestmark = [pytest.mark.postfix, pytest.mark.timeout(900)]
 
@@ -148,12 +148,6 @@ def until(true: Callable[[], object], what: str) -> None:
     while not true():
         assert time.monotonic() < end, what
         time.sleep(0.3)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @pytest.fixture

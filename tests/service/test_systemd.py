@@ -65,11 +65,14 @@ async def test_whoever_hangs_does_not_say_that_it_works(told, monkeypatch):
     assert [told.recv(100) for _ in range(2)] == [b"READY=1", b"STOPPING=1"]
 
 
-@pytest.mark.parametrize("address", ["", "relative", "/nowhere/at/all"])
-async def test_without_somebody_to_tell_nothing_goes_wrong(address):
+@pytest.mark.parametrize(
+    ("address", "said"), [("", 0), ("relative", 0), ("/nowhere/at/all", 2)], ids=["nobody", "no path", "gone"]
+)
+async def test_without_somebody_to_tell_work_goes_on(caplog, address, said):
     stop = asyncio.Event()
     stop.set()
     await Systemd({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "x"}).tell_until(stop)
+    assert ["systemd cannot be told" in record.getMessage() for record in caplog.records] == [True] * said
 
 
 def test_nurture_run_tells(told, tmp_path):
