@@ -8,7 +8,7 @@ from datetime import datetime
 from nurture.inbox.heartbeat import SILENCE, STOPS_WHAT_RUNS, Beat, Pulse, beat, probe_due
 from nurture.service.house import House
 from nurture.service.jobs import MAILBOX
-from nurture.service.notices import Words, send_notices
+from nurture.service.notices import Words, mail_own_people
 from nurture.store import Connection, alerts, heartbeat
 from nurture.vocabulary import MAILBOX_UNREADABLE, NO_MAIL_COMES, AlertKind, Mode
 from nurture.workspace.mailbox import Mailbox
@@ -81,6 +81,6 @@ def _probe(house: House, settings: Settings, mailbox: Mailbox) -> None:
             "would arrive. You need not do anything, and may delete it."
         ),
     )
-    send_notices(house, [words], sandbox=None)
+    mail_own_people(house, [words], sandbox=None)
     with house.store.write() as connection:
         heartbeat.probe_left(connection, mailbox.account, house.clock.now())

@@ -39,11 +39,6 @@ def ways_out(house: House) -> tuple[WayOut, ...]:
         return tuple(WayOut(place, way_out.mailbox_seen(connection, place)) for place in _mailboxes(house))
 
 
-def way_out_proven(house: House) -> bool:
-    """Whether all ways out were seen to work, as they must before the clinic goes live."""
-    return all(way.seen_at is not None for way in ways_out(house))
-
-
 def probe_page(house: House) -> str | None:
     """POST to the page as a mail program would, and see that it arrived here; then remember that.
 

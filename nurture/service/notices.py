@@ -34,7 +34,7 @@ def own_addresses(settings: Settings) -> frozenset[str]:
     return frozenset(map(str.casefold, found))
 
 
-def send_notices(house: House, notices: Sequence[Words], *, sandbox: tuple[str, int] | None) -> None:
+def mail_own_people(house: House, notices: Sequence[Words], *, sandbox: tuple[str, int] | None) -> None:
     """Send them all, now; returns when the server took at least one.
 
     ``sandbox`` is where the sandbox's server listens, if it runs. Raises `SenderError` if none could be sent,

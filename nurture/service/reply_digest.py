@@ -9,7 +9,7 @@ from nurture.errors import NurtureError
 from nurture.reports.replies import clock_of, waiting_replies
 from nurture.reports.reply_digest import Digest, digest_due, digest_subject, digest_text
 from nurture.service.house import House
-from nurture.service.notices import Words, own_addresses, send_notices
+from nurture.service.notices import Words, mail_own_people, own_addresses
 from nurture.store import alerts, replies
 from nurture.vocabulary import AlertKind
 from nurture.workspace.settings import Settings
@@ -38,7 +38,7 @@ def tell_who_waits(house: House, *, sandbox: tuple[str, int] | None) -> Digest |
             return None
     subject, text = digest_subject(digest), digest_text(digest, limit=clock.limit)
     try:
-        send_notices(house, [Words(to, subject, text) for to in people], sandbox=sandbox)
+        mail_own_people(house, [Words(to, subject, text) for to in people], sandbox=sandbox)
     except NurtureError:
         with house.store.write() as connection:
             replies.turn_digest(connection, mode=mode, last=now, to=last_at)

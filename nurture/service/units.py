@@ -1,4 +1,7 @@
-"""Units of systemd that keep `nurture run` alive, of a user or of the machine: systemd.service(5), systemd.exec(5)."""
+"""The unit of systemd that keeps a user's `nurture run` alive (systemd.service(5), systemd.exec(5)).
+
+A server's own is `deploy/nurture.service`: the same, and shut in.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from nurture.errors import InputError
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _UNIT: Final = """\
-# {made_by}
+# written by `nurture service install`
 [Unit]
 Description=nurture: mail of {what}
 Documentation=https://www.freedesktop.org/software/systemd/man/systemd.service.html
@@ -40,30 +43,8 @@ RestrictRealtime=yes
 RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 MemoryMax=1G
-{further}
 [Install]
-WantedBy={target}
-"""
-_OF_THE_MACHINE: Final = """\
-User=nurture
-Group=nurture
-CapabilityBoundingSet=
-ProtectSystem=strict
-ProtectHome=yes
-ReadWritePaths={workspace}
-PrivateTmp=yes
-PrivateDevices=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
-ProtectProc=invisible
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-RestrictNamespaces=yes
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
+WantedBy=default.target
 """
 
 
@@ -80,24 +61,9 @@ def user_unit(workspace: Path, *, python: str) -> str:
     """The unit of a user who runs the clinic in ``workspace`` with this Python."""
     command = f"{_quoted(python)} -m nurture --workspace {_quoted(str(workspace))} run --no-inbox"
     return _UNIT.format(
-        made_by="written by `nurture service install`",
         what=_plain(workspace.name),
         workspace=_plain(str(workspace)),
         command=command,
-        further="",
-        target="default.target",
-    )
-
-
-def machine_unit(workspace: Path, *, program: Path) -> str:
-    """The unit of the machine, with a user of its own and hardened: ``deploy/nurture.service``."""
-    return _UNIT.format(
-        made_by="copy it to /etc/systemd/system; docs/operations.md says how",
-        what=_plain(workspace.name),
-        workspace=_plain(str(workspace)),
-        command=f"{program} --workspace {workspace} run --no-inbox",
-        further=_OF_THE_MACHINE.format(workspace=workspace),
-        target="multi-user.target",
     )
 
 

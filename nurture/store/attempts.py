@@ -153,12 +153,6 @@ def had_no_answer() -> sa.ColumnElement[bool]:
     return sa.exists().where(attempt.c.delivery_id == delivery.c.id, attempt.c.outcome == AttemptOutcome.UNCERTAIN)
 
 
-def outcome_of(connection: sa.Connection, attempt_id: int) -> AttemptOutcome | None:
-    """The outcome of a try; None while it runs."""
-    found = connection.execute(sa.select(attempt.c.outcome).where(attempt.c.id == attempt_id)).scalar_one()
-    return AttemptOutcome(found) if found else None
-
-
 _CLAIMED = (delivery.c.id == sa.bindparam("claimed_id")) & (delivery.c.claim == sa.bindparam("claimed_number"))
 _OURS = _CLAIMED & (delivery.c.owner == sa.bindparam("claimed_by")) & delivery.c.marked_at.is_(None)
 

@@ -14,7 +14,7 @@ from nurture.composing.link_keys import read_link_keys
 from nurture.errors import InputError, SecretError
 from nurture.planning.occurrences import Occurrence
 from nurture.service.house import FRESH, House, open_house
-from nurture.service.leave_test import probe_page, stop_arrived, way_out_proven, ways_out
+from nurture.service.leave_test import probe_page, stop_arrived, ways_out
 from nurture.service.link_keys import rotate_link_keys
 from nurture.service.pages import pages_served
 from nurture.store import meta, way_out
@@ -22,6 +22,10 @@ from nurture.vocabulary import Mode
 from nurture.workspace.scaffold import Answers, init_workspace
 from tests.delivery.outbox import NOW
 from tests.servers.ready import free_port
+
+
+def way_out_proven(house: House) -> bool:
+    return all(way.seen_at is not None for way in ways_out(house))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import pytest
 from nurture.errors import InputError
 from nurture.service import systemd
 from nurture.service.systemd import Systemd
-from nurture.service.units import install, machine_unit, uninstall, user_unit
+from nurture.service.units import install, uninstall, user_unit
 from nurture.workspace.scaffold import Answers, init_workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,9 +99,15 @@ def test_nurture_run_tells(told, tmp_path):
     assert heard == b"STOPPING=1"
 
 
-def test_the_unit_of_the_machine_is_what_the_program_writes():
-    unit = machine_unit(Path("/srv/clinic"), program=Path("/opt/nurture/bin/nurture"))
-    assert (ROOT / "deploy" / "nurture.service").read_text() == unit
+def test_the_unit_of_a_server_has_all_that_a_users_has_and_more():
+    own = {"Description", "ExecStart", "WantedBy", "EnvironmentFile"}
+
+    def settings(unit: str) -> set[str]:
+        return {line for line in unit.splitlines() if "=" in line and line.partition("=")[0] not in own}
+
+    server = (ROOT / "deploy" / "nurture.service").read_text()
+    assert settings(user_unit(Path("/srv/clinic"), python="python3")) < settings(server)
+    assert {"ProtectSystem=strict", "CapabilityBoundingSet=", "ReadWritePaths=/srv/clinic"} <= settings(server)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
