@@ -8,7 +8,6 @@ key's fingerprint: with another key no suppression would be found any more.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import secrets
 import stat
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from nurture.errors import SecretError
+from nurture.secret_files import make_secret_file
 from nurture.store import Store, meta
 
 FILE_NAME: Final = "address.key"
@@ -60,24 +60,13 @@ def _fingerprint(key: bytes) -> str:
 
 
 def _make(path: Path) -> None:
-    """Write a new key unless one is there; the file is complete before it has its name."""
+    """Write a new key unless one is there."""
     if path.exists():
         return
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{FILE_NAME}.{secrets.token_hex(8)}")
     try:
-        with os.fdopen(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-            file.write(f"{secrets.token_hex(32)}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            return
+        make_secret_file(path, f"{secrets.token_hex(32)}\n")
     except OSError as error:
         raise SecretError(f"the address key {path} cannot be made: {error.strerror}") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _read(path: Path) -> bytes:

@@ -15,6 +15,7 @@ from typing import Final
 
 from nurture.composing.link_tokens import KeyRing, LinkKey
 from nurture.errors import SecretError
+from nurture.secret_files import make_secret_file
 
 FILE_NAME: Final = "link.keys"
 _LINE: Final = re.compile(r"([0-9a-f]{4}) ([0-9a-f]{64}) \S+")
@@ -67,14 +68,18 @@ def add_link_key(data: Path, *, now: datetime) -> LinkKey:
     while key_id in taken:
         key_id = secrets.token_hex(2)
     key = LinkKey(key_id, secrets.token_bytes(32))
-    # begins with a line end: what a power cut left of an earlier line stays a line of its own
-    line = f"\n{key.id} {key.secret.hex()} {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}\n"
+    line = f"{key.id} {key.secret.hex()} {now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}\n"
     try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "ab", buffering=0) as file:
-            file.write(line.encode("ascii"))
-            os.fsync(descriptor)
+        if not make_secret_file(path, line):
+            _append(path, line)
     except OSError as error:
         raise SecretError(f"a key cannot be written to {path}: {error.strerror}") from error
     return key
+
+
+def _append(path: Path, line: str) -> None:
+    descriptor = os.open(path, os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "ab", buffering=0) as file:
+        # begins with a line end: what a power cut left of an earlier line stays a line of its own
+        file.write(f"\n{line}".encode("ascii"))
+        os.fsync(descriptor)

@@ -14,10 +14,8 @@ from nurture.service import jobs
 from nurture.service.house import open_house
 from nurture.store.alerts import open_alerts
 from nurture.workspace.scaffold import Answers, init_workspace
+from tests.service.noon import NOON_ZONE
 
-# Mail never leaves at night, so the clinic is where it is about noon.
-HOURS = 12 - datetime.now(UTC).hour
-ZONE = f"Etc/GMT{-HOURS:+d}" if HOURS else "Etc/GMT"
 PATIENCE = 90.0
 CONTACTS = """\
 Email,First name,Category,Consent,Consent date,Consent source
@@ -29,7 +27,7 @@ b@club.example,Bob,sports_club,implied,2026-09-01,card
 @pytest.fixture
 def root(tmp_path):
     folder = tmp_path / "clinic"
-    init_workspace(folder, Answers(time_zone=ZONE), now=datetime(2026, 11, 20, 20, tzinfo=UTC))
+    init_workspace(folder, Answers(time_zone=NOON_ZONE), now=datetime(2026, 11, 20, 20, tzinfo=UTC))
     settings = folder / "nurture.yaml"
     settings.write_text(settings.read_text() + 'window: {hours: {mon-sun: "07:00-21:00"}}\n')
     (folder / "data" / "contacts.csv").write_text(CONTACTS)

@@ -14,7 +14,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -25,12 +25,10 @@ from tests.servers.certificates import Certificate, make_certificate
 from tests.servers.dns_server import DnsServer, records, serve_dns
 from tests.servers.postfix import Postfix
 from tests.servers.ready import free_port
+from tests.service.noon import NOON_ZONE
 
 pytestmark = [pytest.mark.postfix, pytest.mark.timeout(900)]
 
-# Mail never leaves at night, so the clinic is where it is about noon.
-HOURS = 12 - datetime.now(UTC).hour
-ZONE = f"Etc/GMT{-HOURS:+d}" if HOURS else "Etc/GMT"
 PATIENCE = 120.0
 CLINIC = "Cedar Hill Physical Therapy"
 OWN, OWNER = "hello@cedarhillpt.com", "ann@cedarhillpt.com"
@@ -164,7 +162,7 @@ def newcomer(tmp_path, postfix, certificate) -> Newcomer:
         ("1 Main Street", "12 Cedar Hill Road"),
         ("https://clinic.example", "https://cedarhillpt.com"),
         ("hello@clinic.example", OWN),
-        ("America/Los_Angeles", ZONE),
+        ("America/Los_Angeles", NOON_ZONE),
         ("contact_gap: 3 days", "contact_gap: 0 days"),
         ("    # smtp:", f"    limits: {{per_minute: 60}}\n    smtp: {account}\n    # smtp:"),
     )
@@ -229,7 +227,7 @@ def test_from_init_to_live_editions(newcomer: Newcomer, postfix: Postfix, dns: D
 
 def plan_the_move(newcomer: Newcomer) -> None:
     """A broadcast within the next minute or two."""
-    due = datetime.now(ZoneInfo(ZONE)) + timedelta(seconds=90)
+    due = datetime.now(ZoneInfo(NOON_ZONE)) + timedelta(seconds=90)
     schedule = f"schedule: {due:%Y-%m-%d} at {due:%H:%M}"
     newcomer.writes("campaigns/moved.yaml", CAMPAIGN.replace("CATEGORY", "sports_club").replace("SCHEDULE", schedule))
     until(lambda: date_back_what_was_seen(newcomer), "the loop does not see the new file")

@@ -34,6 +34,7 @@ from tests.servers import postfix as postfixes
 from tests.servers.certificates import Certificate, make_certificate
 from tests.servers.dovecot import PASSWORD, USER, Dovecot
 from tests.servers.postfix import Postfix
+from tests.service.noon import NOON_ZONE
 
 pytestmark = [pytest.mark.postfix, pytest.mark.dovecot]
 
@@ -97,6 +98,8 @@ def clinic(tmp_path, new_sqlite_url, postfix, dovecot, certificate, monkeypatch)
         "    # smtp:", f"    smtp: {smtp(postfix, certificate)}\n    # smtp:"
     )
     text = re.sub(r"(?m)^    mon-fri: .*$", '    mon-sun: "00:00-24:00"', text)
+    text, zones = re.subn(r"(?m)^(  time_zone:) .*$", rf"\1 {NOON_ZONE}", text)
+    assert zones == 1
     text += f"database: '{new_sqlite_url}'\n"
     text += f"mailbox:\n  folders: [INBOX, Sent]\n  imap: {imap(dovecot, certificate)}\n"
     settings.write_text(text)
