@@ -16,6 +16,7 @@ from dataclasses import dataclass
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # What no UTF-8, so no database, can hold: bytes of an argument or an answer that were not UTF-8.
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_DOTS = "•••"
 _BIDI = re.compile("[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
@@ -79,6 +80,13 @@ def clean_lines(text: str, *, longest: int) -> str:
             lines.append(line)
     kept = "\n".join(lines).strip()
     return kept if len(text) <= longest else f"{kept[: longest - 1]}…"
+
+
+def masked_address(text: str) -> str:
+    """``d•••@p•••.example``: enough for its owner, little for anybody else."""
+    local, _, domain = text.rpartition("@")
+    name, _, top = domain.rpartition(".")
+    return f"{local[:1]}{_DOTS}@{name[:1]}{_DOTS}.{top}"
 
 
 def address_hash(key: str, secret: bytes) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from nurture.address import address_hash
 from nurture.audience import cells
 from nurture.audience.address_key import load_address_key
 from nurture.audience.candidates import Candidate, CandidateReader, GivenConsent
@@ -18,14 +17,14 @@ from nurture.audience.contacts import find_contact
 from nurture.audience.diff import ImportRules, RowKind, consent_row
 from nurture.audience.import_diff import organization_changes
 from nurture.audience.import_passes import ImportPass
-from nurture.audience.import_plan import address_columns, contact_write
+from nurture.audience.import_plan import contact_write
 from nurture.audience.import_writer import ImportWriter
-from nurture.audience.moved_addresses import carry_suppression
+from nurture.audience.moved_addresses import new_address_columns, others_at
 from nurture.audience.sheet import Row
 from nurture.errors import InputError
 from nurture.store import Connection, Store, contact_changes
 from nurture.store.consents import consents_of, record_consents, withdraw_consents
-from nurture.store.contacts import PersonRow, people_by_address, people_by_id
+from nurture.store.contacts import PersonRow, people_by_id
 from nurture.store.organizations import add_organizations, change_organization, name_key, organizations_by_name
 from nurture.vocabulary import Category, EventKind
 from nurture.workspace.workspace import Workspace
@@ -215,15 +214,10 @@ def _moved(
     connection: Connection, person: PersonRow, candidate: Candidate, key: bytes, *, household: bool, now: datetime
 ) -> dict[str, Any]:
     address = candidate.address
-    others = [other for other in people_by_address(connection, [address.key]).values() if other.id != person.id]
+    others = others_at(connection, person, address)
     if others and not household:
         raise InputError(f"{address.text} is the address of contact {others[0].id} too; if both are right, --household")
-    new_hash = address_hash(address.key, key)
-    columns: dict[str, Any] = address_columns(address, new_hash)
-    if address.key != person.address_key:
-        columns["household"] = max((other.household + 1 for other in others), default=0)
-        carry_suppression(connection, person.address_hash, new_hash, shown=address.text, source=SOURCE, now=now)
-    return columns
+    return new_address_columns(connection, person, address, key, others=others, source=SOURCE, now=now)
 
 
 def _write(

@@ -25,7 +25,8 @@ def repair(
 ) -> None:
     """Show whose addresses do not work any more, with whom to call; exit code 1 if there is something to do.
 
-    Automatic answers may say that somebody left or has a new address. Nothing of that is done before you accept it.
+    Automatic answers may say that somebody left or has a new address, and readers may ask for one that cannot be
+    written to. Nothing of that is done before you accept it.
     """
     from nurture.audience import repairing
     from nurture.errors import InputError
@@ -81,7 +82,7 @@ def _show(found: Repairs, zone: ZoneInfo, *, as_json: bool) -> None:
         )
         say("Call and ask, then: nurture contacts edit CONTACT --set address=NEW")
     if found.proposed:
-        say("Automatic answers say:")
+        say("Automatic answers, or readers themselves, say:")
         table(
             [">proposal", "name", "address", "what", "new address"],
             [

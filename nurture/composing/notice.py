@@ -1,4 +1,4 @@
-"""Mails to the clinic's own people: plain text, marked as written by a machine so that nothing answers them."""
+"""Mails that are no campaign's, mostly to the clinic's own people: plain text, marked so that no machine answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from nurture.composing.mime import quoted_printable
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One notice to one address. ``message_id`` stands in angle brackets, ``date`` is aware."""
+    """One notice to one address. ``message_id`` stands in angle brackets, ``date`` is aware.
+
+    ``reply_to``: where an answer shall go; None: to the sender.
+    """
 
     message_id: str
     date: datetime
@@ -20,6 +23,7 @@ class Notice:
     to: str
     subject: str
     text: str
+    reply_to: str | None = None
 
 
 def compose_notice(notice: Notice) -> bytes:
@@ -27,8 +31,10 @@ def compose_notice(notice: Notice) -> bytes:
 
     RFC 3834 5 keeps automatic answers away by ``Auto-Submitted``, Exchange by its own field ([MS-OXCMAIL] 2.2.3.2.14).
     """
+    answers = (("Reply-To", f"<{one_word(notice.reply_to)}>"),) if notice.reply_to else ()
     fields = (
         ("From", encode_mailbox(notice.from_name, notice.from_address, used=len("From: "))),
+        *answers,
         ("To", f"<{one_word(notice.to)}>"),
         ("Subject", encode_text(notice.subject, used=len("Subject: "))),
         ("Date", date_text(notice.date)),

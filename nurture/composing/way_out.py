@@ -65,6 +65,11 @@ def leave_link(page: str, token: str) -> str:
     return f"{page}/u/{token}"
 
 
+def address_link(page: str, token: str) -> str:
+    """The address of the page on which somebody says yes to mail at a new address."""
+    return f"{page}/a/{token}"
+
+
 def click_link(page: str, token: str, number: int) -> str:
     """The address that leads on to the edition's target with this number."""
     return f"{page}/c/{token}/{number}"

@@ -1,4 +1,4 @@
-"""The named jobs of the loop: plan, deliver, feeds, alerts, housekeeping, notices, mailbox, replies, heartbeat.
+"""The named jobs of the loop, from `PLAN` to `ADDRESSES`.
 
 Each records its start, end and error in the database (`nurture status` shows
 them), so a job that fails is seen and the others go on.
@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from nurture.errors import NurtureError
+from nurture.service.address_changes import forget_addresses
 from nurture.service.house import House
 from nurture.service.visits import forget_visits, look_at_pages
 from nurture.store import alerts, jobs
@@ -34,6 +35,7 @@ MAILBOX = "mailbox"
 REPLIES = "replies"
 HEARTBEAT = "heartbeat"
 NOTICES = "notices"
+ADDRESSES = "addresses"
 
 # How often each is woken. What is due is asked of the database every time, so
 # these only bound how late something can be noticed.
@@ -47,6 +49,7 @@ INTERVALS = {
     REPLIES: timedelta(minutes=5),
     HEARTBEAT: timedelta(minutes=2),
     NOTICES: timedelta(minutes=1),
+    ADDRESSES: timedelta(seconds=30),
 }
 
 # Seconds that a line of the loop waits for its sender's limit with its connection open.
@@ -137,7 +140,7 @@ def feeds(house: House) -> FeedReport:
 
 
 def housekeeping(house: House) -> None:
-    """Keep segments fast, forget old words and visits of readers, see that the readers' pages are reached from outside.
+    """Keep segments fast, forget old words, visits and wishes of readers, see that their pages are reached.
 
     Custom attributes that conditions use get an index.
     """
@@ -152,4 +155,5 @@ def housekeeping(house: House) -> None:
         kept = workspace.settings.privacy.reply_text
         replies.forget_words(connection, before=house.clock.now() - kept)
     forget_visits(house)
+    forget_addresses(house)
     look_at_pages(house)

@@ -23,6 +23,7 @@ from nurture.delivery.share import Share
 from nurture.delivery.worker import Worker
 from nurture.errors import NurtureError
 from nurture.service import jobs
+from nurture.service.address_changes import mail_about_addresses
 from nurture.service.alerting import AlertTeller
 from nurture.service.delivering import open_worker
 from nurture.service.edition_notices import send_notices
@@ -51,6 +52,7 @@ _FIRST_RUN = {
     jobs.REPLIES: timedelta(seconds=10),
     jobs.HEARTBEAT: timedelta(seconds=20),
     jobs.NOTICES: timedelta(seconds=2),
+    jobs.ADDRESSES: timedelta(seconds=3),
     jobs.ALERTS: timedelta(seconds=5),
 }
 
@@ -87,6 +89,7 @@ async def run_loop(house: House, *, workers: int = 1, command: Command) -> int:
                 jobs.REPLIES: lambda: asyncio.to_thread(tell_who_waits, house, sandbox=worker.sandbox),
                 jobs.HEARTBEAT: lambda: asyncio.to_thread(keep_watch, house),
                 jobs.NOTICES: lambda: asyncio.to_thread(send_notices, house),
+                jobs.ADDRESSES: lambda: asyncio.to_thread(mail_about_addresses, house, sandbox=worker.sandbox),
             }
 
             async def stop_others() -> None:

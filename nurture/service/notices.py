@@ -20,11 +20,12 @@ from nurture.workspace.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a notice says."""
+    """What a notice says; ``answered``: an answer goes where the sender's readers answer to."""
 
     to: str
     subject: str
     text: str
+    answered: bool = False
 
 
 def own_addresses(settings: Settings) -> frozenset[str]:
@@ -53,7 +54,9 @@ def notice_mails(house: House, account: Account, notices: Sequence[Words]) -> li
     mails = []
     for words in notices:
         message_id = new_message_id(sender.address)
-        raw = compose_notice(Notice(message_id, now, sender.name, sender.address, words.to, words.subject, words.text))
+        reply_to = sender.reply_to if words.answered else None
+        notice = Notice(message_id, now, sender.name, sender.address, words.to, words.subject, words.text, reply_to)
+        raw = compose_notice(notice)
         signed = account.signer.sign(raw, at=now) + raw
         mails.append(OutgoingMessage(message_id, now, sender.address, words.to, signed, {}))
     return mails

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 from nurture.store import inbound, replies
 from nurture.store.schema import (
     absence,
+    address_change,
     attempt,
     consent,
     contact,
@@ -47,7 +48,7 @@ def erase_contact(connection: Connection, contact_id: int, *, now: datetime) -> 
             )
         )
     _empty_history(connection, contact_id, now)
-    for table in (contact_category, contact_tag, consent, absence, proposal):
+    for table in (contact_category, contact_tag, consent, absence, proposal, address_change):
         connection.execute(sa.delete(table).where(table.c.contact_id == contact_id))
     connection.execute(
         sa.update(contact)

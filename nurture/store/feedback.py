@@ -114,7 +114,7 @@ def absences(connection: Connection, contact_ids: Sequence[int], *, on: date) ->
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a machine said of a contact; ``new_address`` where it named one."""
+    """What a machine, or a reader on a page, said of a contact; ``new_address`` where one was named."""
 
     id: int
     contact_id: int
@@ -124,9 +124,18 @@ class Proposal:
 
 
 def propose(
-    connection: Connection, contact_id: int, kind: ProposalKind, new_address: str | None, now: datetime, *, key: str
+    connection: Connection,
+    contact_id: int,
+    kind: ProposalKind,
+    new_address: str | None,
+    now: datetime,
+    *,
+    key: str | None,
 ) -> bool:
-    """Keep a proposal until somebody decides; False if an open one says the same kind of thing."""
+    """Keep a proposal until somebody decides; False if an open one says the same kind of thing.
+
+    ``key`` is the inbound mail that said so; None: the reader did, on a page.
+    """
     done = connection.execute(
         insert(connection, proposal)
         .values(contact_id=contact_id, kind=kind, new_address=new_address, inbound_key=key, made_at=now)

@@ -97,6 +97,7 @@ class LinkPurpose(StrEnum):
     OPEN = "open"  # the pixel of one mail
     EDITION_OPEN = "edition_open"  # the pixel that all past patients of an edition share; names nobody
     CLICK = "click"  # the links of one mail
+    ADDRESS = "address"  # the yes of somebody whose mail shall go to a new address
 
 
 class Visitor(StrEnum):

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from nurture.audience import address_changes
 from nurture.audience.preferring import GAPS, LONGEST_PAUSE, Preferences, Wanted, prefer, preferences
 from nurture.clock import Clock
 from nurture.composing.link_tokens import KeyRing, is_genuine, make_token, parse_token
@@ -23,7 +24,9 @@ from nurture.web.page import choices_page
 from nurture.workspace.settings import Settings
 
 FORM: Final = "preferences"  # what our form says besides; a POST without it changes nothing
+ADDRESS_FORM: Final = "address"  # the same of the form for a new address
 _MOST_FIELDS: Final = 500
+_LONGEST_ADDRESS: Final = 320  # characters (RFC 5321 4.5.3.1)
 
 
 class Choosing:
@@ -52,28 +55,45 @@ class Choosing:
         now = self._clock.now()
         today = self._settings().today(now)
         wanted = None if body is None else asked(body, found)
-        if wanted is not None:
+        new_address = None if body is None or found.left else new_address_in(body)
+        asked_for: str | None = None
+        if wanted is not None or new_address is not None:
             with self._store.write() as connection:
                 held = find_mail(connection, token.number)
                 if held is None or held.contact_id is None:
                     return None  # erased this moment
-                found = prefer(connection, held, wanted, now=now, today=today)
+                if wanted is not None:
+                    found = prefer(connection, held, wanted, now=now, today=today)
+                if new_address is not None:
+                    spoken = language(request.headers.get("accept-language", ""))
+                    asked_for = address_changes.ask(connection, held, new_address, language=spoken, now=now) or ""
         leave = make_token(ring.newest, LinkPurpose.LEAVE, mail.delivery_id, mail.recipient_key)
-        return self._answer(request, mail, found, today, saved=wanted is not None, leave=leave)
+        return self._answer(
+            request, mail, found, today, saved=wanted is not None, new_address=asked_for, leave=f"../u/{leave}"
+        )
 
     def _answer(
-        self, request: Request, mail: LeftMail, found: Preferences, today: date, *, saved: bool, leave: str
+        self,
+        request: Request,
+        mail: LeftMail,
+        found: Preferences,
+        today: date,
+        *,
+        saved: bool,
+        new_address: str | None,
+        leave: str,
     ) -> Response:
         html = choices_page(
             language=language(request.headers.get("accept-language", "")),
             clinic=self._settings().clinic,
-            address=mail.address or "",
+            address=mail.present_address or mail.address or "",
             preferences=found,
             gaps=GAPS,
             first_day=today,
             last_day=today + LONGEST_PAUSE,
             saved=saved,
-            leave=f"../u/{leave}",
+            new_address=new_address,
+            leave=leave,
         )
         return HTMLResponse(html, headers=HEADERS)
 
@@ -93,6 +113,14 @@ def asked(body: bytes, before: Preferences) -> Wanted | None:
         topics=frozenset(fields.get("topic", ())),
         wish=Wish(gap=_number(fields.get("gap")), paused_until=_day(fields.get("pause")), may_track=may_track),
     )
+
+
+def new_address_in(body: bytes) -> str | None:
+    """The new address that a POST asks for; None where it comes from another form. Pure."""
+    fields = parse_qs(body.decode("latin-1"), keep_blank_values=True, max_num_fields=None)
+    if fields.get("form") != [ADDRESS_FORM]:
+        return None
+    return fields.get("address", [""])[0].strip()[:_LONGEST_ADDRESS]
 
 
 def _number(values: list[str] | None) -> int | None:

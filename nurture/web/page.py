@@ -12,13 +12,13 @@ from typing import Final
 
 import jinja2
 
+from nurture.address import masked_address
 from nurture.audience.preferring import Preferences
 from nurture.web.words import WORDS
 from nurture.workspace.settings import Clinic
 
 _PAGES: Final = Path(__file__).parent / "pages"
 _STYLE: Final = (_PAGES / "style.css").read_text(encoding="utf-8")
-_DOTS: Final = "•••"
 _TEMPLATES: Final = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_PAGES),
     autoescape=True,
@@ -68,10 +68,14 @@ def choices_page(
     first_day: date,
     last_day: date,
     saved: bool,
+    new_address: str | None,
     leave: str,
 ) -> str:
-    """The page of preferences. ``address`` is masked here; ``leave`` is the link to stop everything."""
-    words = _words(language, clinic, address)
+    """The page of preferences. ``address`` is masked here; ``leave`` is the link to stop everything.
+
+    ``new_address``, masked too, was just asked for; empty: in vain; None: not now.
+    """
+    words = _words(language, clinic, address, new=new_address)
     return _TEMPLATES.get_template("choose.html").render(
         title=words["choose"],
         language=language,
@@ -81,20 +85,28 @@ def choices_page(
         first_day=first_day,
         last_day=last_day,
         saved=saved,
+        new_address=new_address,
         leave=leave,
         style=_STYLE,
         words=words,
     )
 
 
-def _words(language: str, clinic: Clinic, address: str | None) -> dict[str, str]:
+def confirm_page(*, language: str, clinic: Clinic, address: str | None, new_address: str, done: bool) -> str:
+    """The page on which somebody says yes to mail at ``new_address`` instead of ``address``; both are masked here."""
+    words = _words(language, clinic, address, new=new_address)
+    return _TEMPLATES.get_template("confirm.html").render(
+        title=words["changed" if done else "confirm"],
+        language=language,
+        clinic=clinic,
+        done=done,
+        style=_STYLE,
+        words=words,
+    )
+
+
+def _words(language: str, clinic: Clinic, address: str | None, *, new: str | None = None) -> dict[str, str]:
     words = WORDS[language]
-    shown = masked(address) if address else words["this address"]
-    return {key: text.format(address=shown, phone=clinic.phone) for key, text in words.items()}
-
-
-def masked(address: str) -> str:
-    """``d•••@p•••.example``: enough for its owner, little for anybody else."""
-    local, _, domain = address.rpartition("@")
-    name, _, top = domain.rpartition(".")
-    return f"{local[:1]}{_DOTS}@{name[:1]}{_DOTS}.{top}"
+    shown = masked_address(address) if address else words["this address"]
+    new = masked_address(new) if new else ""
+    return {key: text.format(address=shown, new=new, phone=clinic.phone) for key, text in words.items()}

@@ -1,6 +1,7 @@
 """What readers open, by the letter in its path.
 
-``/u/`` to leave, ``/p/`` to choose, ``/v/`` to see the mail, ``/o/`` and ``/e/`` for pixels, ``/c/`` for links.
+``/u/`` to leave, ``/p/`` to choose, ``/a/`` to say yes to mail at a new address, ``/v/`` to see the mail, ``/o/`` and
+``/e/`` for pixels, ``/c/`` for links.
 Whatever a proxy puts before the letter does not matter. What is none of ours gets one and the same answer.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -23,6 +24,7 @@ from nurture.vocabulary import LinkPurpose
 from nurture.web.answers import TROUBLE, UNKNOWN, Answer, read_body, respond
 from nurture.web.brief import written
 from nurture.web.choosing import Choosing
+from nurture.web.confirming import Confirming
 from nurture.web.editions import Editions, Mails, remembered_keys
 from nurture.web.following import Following
 from nurture.web.leave import LeavePages
@@ -31,6 +33,9 @@ from nurture.web.page import View
 from nurture.web.viewing import Viewing
 from nurture.web.visitors import networks
 from nurture.workspace.settings import Settings
+
+# answers a request for a token; with the body of a POST, or None
+FormPage: TypeAlias = Callable[[Request, str, bytes | None], Response | None]
 
 _PIXELS: Final = {"o": LinkPurpose.OPEN, "e": LinkPurpose.EDITION_OPEN}
 
@@ -50,6 +55,7 @@ class ReaderPages:
         self._following = Following(Mails(store, known), keys, self._noting, clock, site=lambda: settings().clinic.site)
         self._viewing = Viewing(store, keys)
         self._choosing = Choosing(store, keys, settings, clock)
+        self._confirming = Confirming(store, data, keys, lambda: settings().clinic, clock)
         self._leave = LeavePages(store, data, lambda: settings().clinic, clock)
 
     def close(self) -> None:
@@ -90,10 +96,13 @@ class ReaderPages:
             case [*_, "v", token] if looks:
                 return await self._or_trouble(request, asyncio.to_thread(self._viewing.page, token))
             case [*_, "p", token] if looks or request.method == "POST":
-                return await self._choose(request, token)
+                return await self._form(request, token, self._choosing.page)
+            case [*_, "a", token] if looks or request.method == "POST":
+                return await self._form(request, token, self._confirming.page)
         return None
 
-    async def _choose(self, request: Request, token: str) -> Response:
+    async def _form(self, request: Request, token: str, page: FormPage) -> Response:
+        """What a page answers to whoever looks at its form, or sends it."""
         body = None
         if request.method == "POST":
             try:
@@ -102,7 +111,7 @@ class ReaderPages:
                 body = None
             if body is None:
                 return respond(request, Answer(View.UNKNOWN, 413), self._settings().clinic)
-        return await self._or_trouble(request, asyncio.to_thread(self._choosing.page, request, token, body))
+        return await self._or_trouble(request, asyncio.to_thread(page, request, token, body))
 
     async def _or_trouble(self, request: Request, answer: Awaitable[Response | None]) -> Response:
         try:

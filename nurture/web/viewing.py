@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from starlette.responses import HTMLResponse, Response
 
+from nurture.address import masked_address
 from nurture.composing.edition import EditionContent
 from nurture.composing.link_tokens import KeyRing, is_genuine, parse_token
 from nurture.composing.message import Composer
@@ -23,7 +24,6 @@ from nurture.store import Connection, Store, editions
 from nurture.store.log import DeliveryHistory, history
 from nurture.vocabulary import Category, LinkPurpose
 from nurture.web.answers import HEADERS
-from nurture.web.page import masked
 
 _AT_HAND: Final = 4  # composers; each holds its edition's images
 # A mail has styles in its elements and its pictures inside; nothing else may be loaded or run.
@@ -98,4 +98,4 @@ def _recipient(found: DeliveryHistory, composer: Composer, ring: KeyRing) -> Rec
 def _shown_values(values: Mapping[str, Any], address: str) -> Mapping[str, Any]:
     if Category.PAST_PATIENT not in values["contact"]["categories"]:
         return values
-    return recipient_values({"address": masked(address), "categories": values["contact"]["categories"]})
+    return recipient_values({"address": masked_address(address), "categories": values["contact"]["categories"]})

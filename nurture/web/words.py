@@ -45,6 +45,20 @@ WORDS: Final = {
         "untracked": "Do not note whether I open your mails or follow their links",
         "save": "Save",
         "other address": "To get our mails at another address, answer any of them, or call us: {phone}",
+        "new address": "Another address",
+        "new address is": "Send our mails to",
+        "new address means": "We send a mail there first, to ask. Nothing changes before the answer is yes.",
+        "ask new address": "Ask at that address",
+        "asked": "We ask at {new}. Please look there in a few minutes, and open the link in our mail.",
+        "not asked": "We cannot ask at that address. Please look whether it is written well; it may also be the one "
+        "that we use already, or there were too many tries today. Or call us: {phone}",
+        "confirm": "Send our mails here?",
+        "confirm means": "Our mails would come to {new} instead of {address}.",
+        "confirm yes": "Yes, send them here",
+        "confirm no": "If you did not ask for this, close this page: nothing changes.",
+        "changed": "Your address is changed",
+        "changed means": "From now on our mails come to {new}. One that is on its way right now may still arrive at "
+        "the old address.",
     },
     "es": {
         "this address": "esta dirección",
@@ -87,5 +101,20 @@ WORDS: Final = {
         "save": "Guardar",
         "other address": "Para recibir nuestros correos en otra dirección, responda a cualquiera de ellos o llámenos: "
         "{phone}",
+        "new address": "Otra dirección",
+        "new address is": "Enviar nuestros correos a",
+        "new address means": "Primero enviamos allí un correo para preguntar. Nada cambia antes de que se responda "
+        "que sí.",
+        "ask new address": "Preguntar en esa dirección",
+        "asked": "Preguntamos en {new}. Mire allí dentro de unos minutos y abra el enlace de nuestro correo.",
+        "not asked": "No podemos preguntar en esa dirección. Compruebe si está bien escrita; también puede ser la que "
+        "ya usamos, o hubo demasiados intentos hoy. O llámenos: {phone}",
+        "confirm": "¿Enviar aquí nuestros correos?",
+        "confirm means": "Nuestros correos llegarían a {new} en lugar de {address}.",
+        "confirm yes": "Sí, enviarlos aquí",
+        "confirm no": "Si usted no lo pidió, cierre esta página: nada cambia.",
+        "changed": "Su dirección ha cambiado",
+        "changed means": "Desde ahora nuestros correos llegan a {new}. Uno que ya está en camino todavía puede llegar "
+        "a la dirección anterior.",
     },
 }

@@ -19,6 +19,7 @@ from nurture.store.schema.machine import alert, heartbeat, job_run, meta, pace, 
 from nurture.store.schema.news import feed, feed_entry, news_list, news_list_item
 from nurture.store.schema.people import (
     absence,
+    address_change,
     consent,
     contact,
     contact_category,
@@ -32,6 +33,7 @@ from nurture.store.schema.replies import reply, reply_answer
 __all__ = [
     "UtcDateTime",
     "absence",
+    "address_change",
     "alert",
     "attempt",
     "campaign_control",

@@ -150,3 +150,20 @@ proposal = sa.Table(
         postgresql_where=sa.text("decided_at IS NULL"),
     ),
 )
+
+# A reader wants mail at another address: whoever reads there must say yes first. Gone a week after it was asked for.
+address_change = sa.Table(
+    "address_change",
+    metadata,
+    id_column(),
+    reference_column("contact_id", "contact.id", on_delete="CASCADE"),
+    text_column("mode"),  # Mode of the mail whose page it was
+    text_column("language"),  # of that page
+    text_column("address_hash"),  # the contact's, when it was asked for
+    text_column("new_address"),
+    text_column("old_address", nullable=True),  # where mail went before the yes, to be told there
+    instant_column("asked_at", nullable=False),
+    instant_column("mail_at"),  # when the next mail about it is due: the question, after the yes the news; null: none
+    instant_column("confirmed_at"),
+    sa.Index(None, "contact_id"),
+)

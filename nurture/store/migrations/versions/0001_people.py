@@ -178,3 +178,21 @@ def upgrade() -> None:
         sqlite_where=sa.text("decided_at IS NULL"),
         postgresql_where=sa.text("decided_at IS NULL"),
     )
+    op.create_table(
+        "address_change",
+        sa.Column("id", identifier, autoincrement=True, nullable=False),
+        sa.Column("contact_id", identifier, nullable=False),
+        sa.Column("mode", sa.Text(), nullable=False),
+        sa.Column("language", sa.Text(), nullable=False),
+        sa.Column("address_hash", sa.Text(), nullable=False),
+        sa.Column("new_address", sa.Text(), nullable=False),
+        sa.Column("old_address", sa.Text(), nullable=True),
+        sa.Column("asked_at", instant, nullable=False),
+        sa.Column("mail_at", instant, nullable=True),
+        sa.Column("confirmed_at", instant, nullable=True),
+        sa.ForeignKeyConstraint(
+            ["contact_id"], ["contact.id"], name=op.f("fk_address_change_contact_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_address_change")),
+    )
+    op.create_index(op.f("ix_address_change_contact_id"), "address_change", ["contact_id"])
