@@ -29,6 +29,7 @@ from nurture.store.plan_pages import PlannedDelivery
 from nurture.store.suppressions import SuppressionRow, suppressions_of
 from nurture.vocabulary import CONSENT_BITS, WAITS_FOR_APPROVAL, DeliveryState, EventKind, Mode, SkipReason, Visitor
 from nurture.workspace.campaign import Campaign
+from nurture.workspace.consent_ends import law_that_ended
 from nurture.workspace.providers import Providers
 from nurture.workspace.workspace import Workspace
 
@@ -251,11 +252,12 @@ def _consent_words(mask: int, consents: tuple[ConsentRow, ...]) -> str:
         return "no consent is enough: the rules of this contact's categories and of the campaign exclude each other"
     needed = " or ".join(kind for kind, bit in CONSENT_BITS.items() if mask & bit)
     known = ", ".join(map(_one_consent, consents)) or "none"
-    return f"this mail needs a consent that is {needed}; recorded: {known}"
+    return f"this mail needs a consent that is {needed} (consent_required in the settings); recorded: {known}"
 
 
 def _one_consent(row: ConsentRow) -> str:
-    until = f", until {row.expires_on}" if row.expires_on else ""
+    law = law_that_ended(row.kind, row.obtained_on, row.expires_on) if row.expires_on else None
+    until = f", until {row.expires_on}{f' by {law}' if law else ''}" if row.expires_on else ""
     gone = ", withdrawn" if row.withdrawn_at else ""
     return f"{row.kind} of {row.obtained_on} ({row.source}{until}{gone})"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 from nurture.vocabulary import ConsentKind
 from nurture.workspace.dates import RelativeDate
@@ -25,3 +26,10 @@ LEGAL_ENDS = (
     ),
     LegalEnd("CA", ConsentKind.INQUIRY, RelativeDate(months=6), "CASL s. 10(10)(e): an inquiry or application"),
 )
+
+
+def law_that_ended(kind: ConsentKind, obtained_on: date, last_day: date) -> str | None:
+    """The law by which a consent of that day ends on ``last_day``; None: agreed, or the clinic's rule."""
+    return next(
+        (end.source for end in LEGAL_ENDS if end.kind is kind and end.after.resolve(obtained_on) == last_day), None
+    )

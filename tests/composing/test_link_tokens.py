@@ -105,7 +105,7 @@ def test_a_key_after_a_torn_line_stands_for_itself(tmp_path) -> None:
     key = add_link_key(tmp_path, now=NOW)
     whole = path.read_text()
     path.write_text(whole + "\na1b2 1234")
-    with pytest.raises(SecretError, match=r"line 4 .* or delete the line"):
+    with pytest.raises(SecretError, match=r"line 3 .* or delete the line"):
         add_link_key(tmp_path, now=NOW)
     path.write_text(whole)
     assert read_link_keys(tmp_path).keys == (key,)

@@ -190,11 +190,19 @@ def test_data_that_looks_like_a_template_comes_out_as_it_is(clinic: Clinic) -> N
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("{{ clinic.address.line }}", "", "the postal address (street) is not in the text part"),
+        ("{{ clinic.address.line }}", "", "the postal address (street) (15 USC 7704(a)(5)(A)) is not in the text part"),
         ("{{ clinic.phone }}", "", "the phone number is not in the HTML part"),
         ("or reply STOP", "", ""),
-        ('<a href="{{ links.unsubscribe }}">Leave</a> or reply STOP', "", "the text part has no way out"),
-        (FOOTER, "{% if contact.vip is defined %}" + FOOTER + "{% endif %}", "the HTML part has no way out"),
+        (
+            '<a href="{{ links.unsubscribe }}">Leave</a> or reply STOP',
+            "",
+            "the text part has no way out (15 USC 7704(a)(5)(A))",
+        ),
+        (
+            FOOTER,
+            "{% if contact.vip is defined %}" + FOOTER + "{% endif %}",
+            "the HTML part has no way out (15 USC 7704(a)(5)(A))",
+        ),
     ],
 )
 def test_a_mail_without_what_it_needs_does_not_leave(clinic: Clinic, old: str, new: str, words: str) -> None:

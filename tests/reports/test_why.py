@@ -115,16 +115,42 @@ def test_consent(ask: Ask, history: Any) -> None:
     with history.store.write() as connection:
         connection.execute(sa.insert(contact_category).values(contact_id=lee, category=Category.PAST_PATIENT))
     purpose = "the reader is a past patient, and the campaign has no `purpose` (45 CFR 164.501)"
-    none = "this mail needs a consent that is written; recorded: none"
+    none = "this mail needs a consent that is written (consent_required in the settings); recorded: none"
     assert ask.closed() == {"consent": none, "purpose": purpose}
     given = ConsentRow(lee, ConsentKind.WRITTEN, "intake form", date(2026, 1, 1), date(2026, 6, 30), None, NOW)
     with history.store.write() as connection:
         consents.record_consents(connection, [given])
     assert ask.closed() == {
-        "consent": "this mail needs a consent that is written; "
+        "consent": "this mail needs a consent that is written (consent_required in the settings); "
         "recorded: written of 2026-01-01 (intake form, until 2026-06-30)",
         "purpose": purpose,
     }
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "ended", "rule"),
+    [
+        (
+            ConsentKind.IMPLIED,
+            date(2024, 11, 1),
+            date(2026, 11, 1),
+            " by CASL s. 10(10)(a): an existing business relat",
+        ),
+        (ConsentKind.INQUIRY, date(2026, 5, 1), date(2026, 11, 1), " by CASL s. 10(10)(e): an inquiry or application)"),
+        (ConsentKind.IMPLIED, date(2024, 11, 1), date(2026, 9, 9), ")"),  # agreed, or the clinic's own rule
+    ],
+    ids=["implied", "inquiry", "agreed"],
+)
+def test_a_consent_that_ended_names_the_law(
+    ask: Ask, history: Any, kind: ConsentKind, given: date, ended: date, rule: str
+) -> None:
+    lee = history.partner()
+    with history.store.write() as connection:
+        connection.execute(sa.insert(contact_category).values(contact_id=lee, category=Category.PAST_PATIENT))
+        consents.record_consents(connection, [ConsentRow(lee, kind, "card", given, ended, None, NOW)])
+    words = ask.closed()["consent"]
+    assert words.startswith("this mail needs a consent that is ")
+    assert f"; recorded: {kind} of {given} (card, until {ended}{rule}" in words
 
 
 def test_too_near_to_another_mail(ask: Ask, history: Any) -> None:
