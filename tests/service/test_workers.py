@@ -19,26 +19,31 @@ from nurture.store import alerts, meta, workers
 from nurture.store.schema import attempt, delivery, worker
 from nurture.vocabulary import Mode, WorkerRole
 from nurture.workspace.scaffold import Answers, init_workspace
+from tests.service.noon import NOON_ZONE
 from tests.soak.sink import Act, Sink, Stage
 
-# Mail never leaves at night, so the clinic is where it is about noon.
-HOURS = 12 - datetime.now(UTC).hour
-ZONE = f"Etc/GMT{-HOURS:+d}" if HOURS else "Etc/GMT"
 PATIENCE = 120.0
 PEOPLE = 400
 ALL_AT_ONCE = f"brakes: {{first_edition: {{over: {PEOPLE}}}}}\n"
 
 
 class SlowSink(Sink):
-    """Slow enough that both workers come to work; ``most`` sessions were open at once."""
+    """Slow enough that both workers come to work; ``most`` sessions were open at once.
+
+    So many readers as ``unknown`` says are refused first.
+    """
 
     def __init__(self) -> None:
-        self.most = 0
+        self.most = self.unknown = 0
+        self.delay = 0.01
         super().__init__(self.take_your_time)
 
     def take_your_time(self, stage: Stage) -> Act:
         self.most = max(self.most, len(self._open))
-        return Act(delay=0.01) if stage is Stage.BODY else Act()
+        if stage is Stage.RCPT and self.unknown:
+            self.unknown -= 1
+            return Act(reply="550 5.1.1 no such mailbox")
+        return Act(delay=self.delay) if stage is Stage.BODY else Act()
 
 
 @pytest.fixture
@@ -52,7 +57,7 @@ class Clinic:
 
     def __init__(self, root: Path, port: int, database_url: str) -> None:
         self.root = root
-        init_workspace(root, Answers(time_zone=ZONE), now=datetime(2026, 11, 20, 20, tzinfo=UTC))
+        init_workspace(root, Answers(time_zone=NOON_ZONE), now=datetime(2026, 11, 20, 20, tzinfo=UTC))
         settings = root / "nurture.yaml"
         address = root.parent / "database-address"
         address.write_text(database_url)
@@ -201,3 +206,45 @@ def test_all_end_when_the_first_is_killed(clinic: Clinic) -> None:
     running.kill()
     running.communicate(timeout=PATIENCE)
     wait_for(lambda: not any(map(alive, started)))
+
+
+def test_by_hand_while_three_processes_send(clinic: Clinic, sink: SlowSink) -> None:
+    sink.unknown, sink.delay = 2, 0.06
+    running = clinic.run(3)
+    try:
+        edition = json.loads(clinic.nurture("send", "partner-news", "--yes", "--json"))["account"]["edition"]
+        wait_for(lambda: clinic.count("sent") >= 20)
+
+        clinic.nurture("pause", "partner-news")
+        paused = stands_still(sink)
+        assert paused < PEOPLE
+        clinic.nurture("resume", "partner-news")
+        wait_for(lambda: len(sink.taken) > paused + 20)
+
+        wait_for(lambda: clinic.count("failed") == 2)
+        clinic.nurture("retry", edition, "--failed", "--yes")
+        wait_for(lambda: clinic.count("failed") == 0)
+
+        clinic.nurture("cancel", edition, "--yes")
+        taken = stands_still(sink)
+        assert clinic.count("queued") == 0
+        assert clinic.count("canceled") > 0
+    finally:
+        code, said = stop(running)
+    assert code == 0, said
+    assert sink.taken.total() == len(sink.taken) == taken, "nobody got two"
+    assert clinic.count("sent") == taken
+    assert clinic.count("sent") + clinic.count("canceled") == PEOPLE
+    with clinic.house() as house:
+        assert look(house)[0]
+
+
+def stands_still(sink: SlowSink) -> int:
+    """How many mails the server has when no more come: one on each of the two connections may be under way."""
+    at_once = len(sink.taken)
+    time.sleep(1)
+    after = len(sink.taken)
+    assert after <= at_once + 2
+    time.sleep(1)
+    assert len(sink.taken) == after
+    return after
