@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import ssl
+from collections.abc import Awaitable
 from typing import cast
 
 import aiosmtplib
@@ -98,9 +99,18 @@ async def _open(route: Route, timeouts: Timeouts, *, token: str | None = None) -
     return SmtpConnection(cast("asyncio.Transport", transport), smtp.esmtp_extensions, timeouts)
 
 
+async def _within(seconds: float, asked: Awaitable[object]) -> None:
+    """Await it for so long. aiosmtplib's own timeouts now and then swallow a cancellation (CPython issue 86296)."""
+    try:
+        async with asyncio.timeout(seconds):
+            await asked
+    except TimeoutError:
+        raise TimeoutError(f"it did not answer within {seconds:g} seconds") from None
+
+
 async def _connect(smtp: aiosmtplib.SMTP, route: Route, timeouts: Timeouts) -> None:
     try:
-        await smtp.connect(timeout=timeouts.greeting)
+        await _within(timeouts.greeting, smtp.connect(timeout=None))
     except aiosmtplib.SMTPResponseException as error:
         raise _refusal(f"{route.server} refuses connections", error.code, error.message) from error
     except (aiosmtplib.SMTPException, OSError) as error:
@@ -112,7 +122,7 @@ async def _greet(smtp: aiosmtplib.SMTP, route: Route, timeouts: Timeouts) -> Non
     own = smtp.get_transport_info("sockname")[0] if smtp.is_connected else "127.0.0.1"
     smtp.local_hostname = f"[IPv6:{own}]" if ":" in own else f"[{own}]"
     try:
-        await smtp.ehlo(timeout=timeouts.command)
+        await _within(timeouts.command, smtp.ehlo(timeout=None))
         if route.tls is TlsMode.STARTTLS:
             if not smtp.supports_extension("starttls"):
                 raise DialError(
@@ -120,8 +130,10 @@ async def _greet(smtp: aiosmtplib.SMTP, route: Route, timeouts: Timeouts) -> Non
                     "or use `tls: implicit` with port 465",
                     refused=True,
                 )
-            await smtp.starttls(timeout=timeouts.command)
-            await smtp.ehlo(timeout=timeouts.command)  # RFC 3207 4.2: what was said before TLS does not count
+            await _within(timeouts.command, smtp.starttls(timeout=None))
+            await _within(
+                timeouts.command, smtp.ehlo(timeout=None)
+            )  # RFC 3207 4.2: what was said before TLS does not count
     except aiosmtplib.SMTPResponseException as error:
         raise _refusal(f"{route.server} refuses the session", error.code, error.message) from error
     except (aiosmtplib.SMTPException, OSError) as error:
@@ -141,7 +153,7 @@ async def _log_in(smtp: aiosmtplib.SMTP, route: Route, secret: str, timeouts: Ti
         raise DialError(f"{route.server} offers no login by {names} (it offers: {methods})", refused=True)
     log_in = {"xoauth2": smtp.auth_xoauth2, "plain": smtp.auth_plain, "login": smtp.auth_login}[method]
     try:
-        await log_in(username, secret, timeout=timeouts.command)
+        await _within(timeouts.command, log_in(username, secret, timeout=None))
     except aiosmtplib.SMTPResponseException as error:
         said = _without_secrets(error.message, username, secret)
         refusal = _refusal(f"{route.server} refuses the login of {username}", error.code, said)

@@ -76,7 +76,7 @@ def bounce(connection: Connection, heard: Understood, bounced: Bounced) -> Bounc
         bounced.kind,
         matched_by=heard.match.by,
         same_address=bounced.same_address,
-        history=BounceHistory((*earlier, heard.now), hard, sent),
+        history=BounceHistory(tuple(sorted((*earlier, heard.received_at))), hard, sent),
         rules=heard.settings.bounces,
     )
     data = {
@@ -87,7 +87,8 @@ def bounce(connection: Connection, heard: Understood, bounced: Bounced) -> Bounc
         "act": act,
         "words": bounced.words if mail.contact_id is not None else None,  # servers like to repeat the address
     }
-    if not feedback.record(connection, EventKind.BOUNCED, mail, heard.now, key=f"bounce {heard.key}", data=data):
+    at = heard.received_at  # not when it is read: the loop may have stood still while they came
+    if not feedback.record(connection, EventKind.BOUNCED, mail, at, key=f"bounce {heard.key}", data=data):
         return None
     if act in (BounceAct.SUPPRESS_HARD, BounceAct.SUPPRESS_SOFT):
         hard_bounced = act is BounceAct.SUPPRESS_HARD

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from nurture.store import suppressions, wishes
+from nurture.store.inserting import insert
 from nurture.store.schema import meta
 from nurture.vocabulary import Mode, SuppressionReason
 
@@ -23,8 +24,8 @@ def get(connection: Connection, key: str) -> str | None:
 
 def put(connection: Connection, key: str, value: str) -> None:
     """Keep ``value`` under ``key``, in place of an older one."""
-    if connection.execute(meta.update().where(meta.c.key == key).values(value=value)).rowcount == 0:
-        connection.execute(meta.insert().values(key=key, value=value))
+    statement = insert(connection, meta).values(key=key, value=value)
+    connection.execute(statement.on_conflict_do_update(index_elements=["key"], set_={"value": value}))
 
 
 def get_mode(connection: Connection) -> Mode:

@@ -109,6 +109,19 @@ def test_a_server_that_drips_gets_no_more_than_its_time():
         assert "within 0.5 seconds" in checks["relay"].seen
 
 
+def test_a_session_ends_in_time_wherever_it_stands():
+    """asyncio.wait_for, which aiosmtplib uses, swallows a cancellation that comes in the wrong moment (CPython 86296)."""
+    with ScriptedSmtp() as server:
+        server.on("CONNECT", Step("220 " + "x" * 500, drip=True, pace=0.05, always=True))
+        began = time.monotonic()
+        for ten_thousandths in range(1, 60):
+            assert (
+                "within"
+                in look(server, tls=TlsMode.NONE, username=None, seconds=ten_thousandths / 10_000)["relay"].seen
+            )
+        assert time.monotonic() - began < 14, "no greeting was waited for, which takes 15 seconds"
+
+
 def test_servers_are_asked_at_once():
     hold = threading.Event()
     with ScriptedSmtp() as one, ScriptedSmtp() as other:

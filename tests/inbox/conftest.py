@@ -46,13 +46,15 @@ class Inbox:
             tokens = tuple((LinkPurpose.LEAVE, token) for each in made if (token := parse_token(each)) is not None)
             return match(connection, Traces(tokens, message_ids, addresses, LATER), KeyRing((KEY,)))
 
-    def heard(self, number: int, *, proven: bool = True, key: str = "", now: datetime = LATER) -> Understood:
-        """A mail about the mail to this person (1 is the first)."""
+    def heard(
+        self, number: int, *, proven: bool = True, key: str = "", now: datetime = LATER, came: datetime | None = None
+    ) -> Understood:
+        """A mail about the mail to this person (1 is the first); it came when it is read, unless told otherwise."""
         self._keys += 1
         ids = (self.message_id(number),) if proven else ()
         found = self.find(self.address(number), message_ids=ids)
         assert found is not None
-        return Understood(key or f"mail {self._keys}", found, self.settings, now, now)
+        return Understood(key or f"mail {self._keys}", found, self.settings, came or now, now)
 
     def suppressed(self) -> dict[str, str]:
         with self.store.read() as connection:

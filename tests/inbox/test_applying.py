@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from nurture.delivery import control
 from nurture.inbox.applying import Bounced, Understood, auto_replied, bounce, complaint, opt_out, replied
@@ -11,8 +12,10 @@ from nurture.inbox.matching import Match
 from nurture.store import Store, accounts, campaigns, feedback
 from nurture.store.alerts import open_alerts
 from nurture.store.erasure import erase_contact
+from nurture.store.schema import delivery, edition
 from nurture.vocabulary import BounceAct, BounceKind, DeliveryState, MatchedBy, Mode
 from nurture.workspace.settings import Settings
+from tests.delivery.outbox import Outbox
 from tests.inbox.conftest import LATER, Inbox, sent
 
 HARD = Bounced(BounceKind.HARD, same_address=True, status="5.1.1", words="no such user")
@@ -52,6 +55,32 @@ def test_forged_bounces_do_not_add_up_to_a_soft_one(inbox: Inbox) -> None:
         act(inbox, inbox.heard(1, proven=False, now=LATER + timedelta(days=day)))
     soft = Bounced(BounceKind.SOFT, same_address=True)
     assert act(inbox, inbox.heard(1, now=LATER + timedelta(days=41)), soft) is BounceAct.RECORD
+
+
+def test_soft_bounces_count_when_they_came_not_when_they_are_read(
+    store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = sent(store, settings, recipients=10)
+    with store.write() as connection:
+        one, keys = inbox.outbox.column("contact_id")[0], inbox.outbox.column("recipient_key")
+        monkeypatch.setattr(Outbox, "column", lambda *_: keys)  # it looks at one edition
+        row = dict(connection.execute(sa.select(edition)).mappings().one())
+        del row["id"]
+        for number, mail in enumerate(inbox.outbox.delivery_ids):  # ten editions to one reader
+            made = connection.execute(sa.insert(edition).values(**{**row, "occurrence": str(number)}))
+            theirs = {"contact_id": one, "edition_id": made.inserted_primary_key[0]}  # type: ignore[index]
+            connection.execute(sa.update(delivery).where(delivery.c.id == mail).values(theirs))
+    soft, back = Bounced(BounceKind.SOFT, same_address=True), LATER + timedelta(days=30)
+
+    def acts(days: tuple[int, ...], first: int) -> list[BounceAct | None]:
+        numbers = range(first, first + len(days))
+        came = [LATER + timedelta(days=day) for day in days]
+        return [
+            act(inbox, inbox.heard(number, now=back, came=at), soft) for number, at in zip(numbers, came, strict=True)
+        ]
+
+    assert acts((0, 0, 0, 0, 1), first=1) == [BounceAct.RECORD] * 5, "within a day"
+    assert acts((3, 10), first=6)[-1] is BounceAct.SUPPRESS_SOFT, "the loop stood still for a month"
 
 
 def test_many_dead_addresses_at_once_are_doubted(store: Store, settings: Settings) -> None:

@@ -1,3 +1,4 @@
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -29,6 +30,30 @@ def test_a_value_takes_the_place_of_the_older_one(store: Store) -> None:
     with store.read() as connection:
         assert meta.get(connection, "address_key") == "two"
         assert meta.get(connection, "nothing") is None
+
+
+def test_two_that_keep_the_first_value_at_once_both_do(store: Store) -> None:
+    begun = threading.Barrier(2)
+
+    def keep(value: str) -> None:
+        if store.dialect == "sqlite":
+            begun.wait(10)  # there one writes at a time
+        with store.write() as connection:
+            assert meta.get(connection, "link_keys") in (None, "one", "two")
+            if store.dialect == "postgresql":
+                begun.wait(10)  # neither sees the other's
+            meta.put(connection, "link_keys", value)
+        done.append(value)
+
+    done: list[str] = []
+    both = [threading.Thread(target=keep, args=(value,)) for value in ("one", "two")]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join(30)
+    assert sorted(done) == ["one", "two"]
+    with store.read() as connection:
+        assert meta.get(connection, "link_keys") in ("one", "two")
 
 
 def test_the_opt_outs_that_were_taken_over_are_remembered_once_each(store: Store) -> None:
