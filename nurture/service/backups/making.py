@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,6 @@ from nurture.errors import BackupError, InputError
 from nurture.service.backups.archive import CLINIC, DATABASES, About, writing
 from nurture.service.backups.drafts import draft_folder, put
 from nurture.store import Store, lineage, maintenance, migrate
-from nurture.workspace.secrets import SecretReference, references_in
 from nurture.workspace.settings import Settings
 
 ENDING = ".backup"
@@ -119,14 +117,9 @@ def _files(path: Path, root: Path, leave_out: set[Path]) -> Iterator[Path]:
 
 def _elsewhere(source: Source) -> Iterator[str]:
     inside = set(clinic_files(source.root, source.store.path))
-    for reference in [*references_in(source.settings), *_address(source.settings)]:
+    for reference in source.settings.secrets:
         if reference.kind == "env" or source.root / reference.name not in inside:
             yield str(reference)
-
-
-def _address(settings: Settings) -> Iterator[SecretReference]:
-    with suppress(ValueError):  # most often it is the address itself
-        yield SecretReference.parse(settings.database)
 
 
 def _prefix(source: Source) -> str:

@@ -20,7 +20,6 @@ from nurture.service.house import database_url
 from nurture.store import Store, maintenance, migrate, opening
 from nurture.store.postgresql_tools import restore as restore_dump
 from nurture.workspace.loader import load_model
-from nurture.workspace.secrets import references_in
 from nurture.workspace.settings import Settings
 from nurture.workspace.workspace import SETTINGS_FILE
 
@@ -174,7 +173,7 @@ def _opened(settings: Settings, folder: Path) -> Iterator[Store]:
 
 
 def _missing(settings: Settings, folder: Path) -> Iterator[str]:
-    for reference in references_in(settings):
+    for reference in settings.secrets:
         try:
             reference.read(folder)
         except SecretError as error:
