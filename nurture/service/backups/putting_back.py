@@ -12,9 +12,10 @@ from pathlib import Path
 from nurture.delivery.copies import Finding
 from nurture.delivery.guard import look
 from nurture.delivery.ownership import anybody_at_work
+from nurture.durable import sync_folder
 from nurture.errors import BackupError, SecretError
 from nurture.service.backups.archive import CLINIC, DATABASES, About, unpack
-from nurture.service.backups.drafts import draft_folder, put, sync_folder
+from nurture.service.backups.drafts import draft_folder, put
 from nurture.service.backups.making import REPLACED
 from nurture.service.house import database_url
 from nurture.store import Store, maintenance, migrate, opening
