@@ -79,7 +79,9 @@ def test_the_two_commands_are_in_the_readme():
 
 def test_the_house_that_contributors_read_of_is_the_contract():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
     layers = " > ".join(contracts[0]["layers"]).replace("nurture.", "")
     assert layers in " ".join(text.split())
     folders = {path.name for path in (ROOT / "nurture").iterdir() if (path / "__init__.py").exists()}
