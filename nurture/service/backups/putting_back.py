@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from nurture.delivery.copies import Finding
@@ -16,15 +16,13 @@ from nurture.durable import sync_folder
 from nurture.errors import BackupError, SecretError
 from nurture.service.backups.archive import CLINIC, DATABASES, About, unpack
 from nurture.service.backups.drafts import draft_folder, put
-from nurture.service.backups.making import REPLACED
+from nurture.service.backups.making import REPLACED, stamp
 from nurture.service.house import database_url
 from nurture.store import Store, maintenance, migrate, opening
 from nurture.store.postgresql_tools import restore as restore_dump
 from nurture.workspace.loader import load_model
 from nurture.workspace.settings import Settings
 from nurture.workspace.workspace import SETTINGS_FILE
-
-_TIME = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ def _put_back(
         _place_sqlite(draft / DATABASES["sqlite"], clinic, folder, settings)
     else:
         _restore_postgresql(draft / DATABASES["postgresql"], clinic, settings)
-    moved = _change_places(clinic, folder, in_the_way, f"{REPLACED}{now.astimezone(UTC):{_TIME}}")
+    moved = _change_places(clinic, folder, in_the_way, f"{REPLACED}{stamp(now)}")
     with _opened(settings, folder) as store:
         present = migrate.schema_version(store) == migrate.HEAD
         finding = look(store) if present else None
