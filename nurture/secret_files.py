@@ -6,9 +6,11 @@ import os
 import secrets
 from pathlib import Path
 
+from nurture.durable import sync_folder
+
 
 def make_secret_file(path: Path, text: str) -> bool:
-    """Write a new file with mode 0600, which has its name only when all of the text is on the disk.
+    """Write a new file with mode 0600, which has its name only when all of the text is on the disk; then that is, too.
 
     Of several processes one makes the file; the others get False, and the file is as the one made it. A process
     that reads it never sees half of it. Its folder is made where it is missing (0700). Raises ``OSError``.
@@ -24,6 +26,7 @@ def make_secret_file(path: Path, text: str) -> bool:
             os.link(draft, path)
         except FileExistsError:
             return False
+        sync_folder(path.parent)
         return True
     finally:
         draft.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Brakes: ``pause``, ``resume``, ``cancel``, ``retry``."""
+"""Brakes and their ends: ``pause``, ``resume``, ``hold``, ``approve``, ``cancel``, ``retry``."""
 
 from __future__ import annotations
 

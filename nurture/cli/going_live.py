@@ -121,4 +121,5 @@ def _print_readiness(found: Readiness, opened: House) -> None:
     for obstacle in found.obstacles:
         say(f"! {obstacle}", style="red")
     if found.obstacles:
-        say(f"{len(found.obstacles)} things stand before going live.", style="bold")
+        count = len(found.obstacles)
+        say(f"{count} things stand before going live." if count > 1 else "This stands before going live.", style="bold")

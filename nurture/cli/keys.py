@@ -21,11 +21,12 @@ def rotate(*, as_json: Json = False) -> None:
 
     Links in older mails go on working, as long as their keys stay in data/link.keys. Keep a copy of that file.
     """
+    from nurture.composing.link_keys import link_key_file
     from nurture.service.link_keys import rotate_link_keys
 
     with house() as clinic:
         key = rotate_link_keys(clinic.store, clinic.data, now=clinic.clock.now())
     if as_json:
-        print_json({"key": key.id, "file": clinic.data / "link.keys"})
+        print_json({"key": key.id, "file": link_key_file(clinic.data)})
     else:
         say(f"Added the key {key.id} to data/link.keys; links in older mails go on working.")

@@ -1,4 +1,4 @@
-"""People review what happened: ``status``, ``accounts``, ``why``."""
+"""People review what happened: ``status``, ``accounts``, ``rates``, ``why``."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nurture.delivery.kept import SLOT, Contents, KeptAnswer, parse
+from nurture.durable import sync_folder
 from nurture.errors import StoreError, StoreFullError
 
 log = logging.getLogger("nurture.delivery")
@@ -51,7 +52,7 @@ class Journal:
             # written, not only reserved: the first write to a reserved block may need space for the file's map
             _write(descriptor, bytes(SLOT * SLOTS), 0)
             os.fsync(descriptor)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             path.unlink(missing_ok=True)
             words = f"the journal {path} cannot be made ({error.strerror}), and no mail leaves without it: "
@@ -160,11 +161,3 @@ def _open_locked(path: Path, more: int = 0) -> int:
 def _write(descriptor: int, data: bytes, offset: int) -> None:
     if os.pwrite(descriptor, data, offset) != len(data):
         raise OSError(errno.EIO, "only a part of it was written")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

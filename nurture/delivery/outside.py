@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nurture.delivery.copies import Outside
+from nurture.durable import sync_folder
 from nurture.store.lineage import HighWater
 
 VARIABLE = "NURTURE_STATE_DIR"
@@ -94,6 +95,7 @@ class OutsideFile:
                 file.flush()
                 os.fsync(file.fileno())
             new.replace(self._path)
+            sync_folder(self._path.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
                 new.unlink(missing_ok=True)

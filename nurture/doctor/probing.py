@@ -32,7 +32,8 @@ async def _probe(route: Route, senders: tuple[str, ...], seconds: float) -> Rela
     if isinstance(session, Refusal) or not route.username:
         return RelayLookup(route.server, senders, session)
     login = await _session(route, seconds)
-    return RelayLookup(route.server, senders, session, login if isinstance(login, Refusal) else True)
+    accepted = login if isinstance(login, Refusal) else True
+    return RelayLookup(route.server, senders, session, accepted, by_permission=route.grant is not None)
 
 
 async def _session(route: Route, seconds: float) -> Session | Refusal:

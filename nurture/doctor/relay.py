@@ -32,12 +32,16 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class RelayLookup:
-    """A mail server (``host:port``) as the account of ``senders`` meets it; ``login`` is None without a username."""
+    """A mail server (``host:port``) as the account of ``senders`` meets it; ``login`` is None without a username.
+
+    ``by_permission``: it logs in with what `nurture login` obtained, not with a password.
+    """
 
     server: str
     senders: tuple[str, ...]
     session: Session | Refusal
     login: bool | Refusal | None = None
+    by_permission: bool = False
 
     @property
     def about(self) -> str:
@@ -82,10 +86,12 @@ def _login(lookup: RelayLookup, settings: str) -> Check:
     judge = Judge("login", lookup.about)
     if isinstance(lookup.login, Refusal):
         words = shown(lookup.login.words)
-        if lookup.login.final:
-            return judge.fail(words, f"Mend username or password of {settings}; some providers want an app password.")
-        return judge.unknown(words, "Try again later.")
-    return judge.ok("username and password are accepted")
+        if not lookup.login.final:
+            return judge.unknown(words, "Try again later.")
+        if lookup.by_permission:
+            return judge.fail(words, f"Give the permission anew: nurture login {lookup.senders[0]}")
+        return judge.fail(words, f"Mend username or password of {settings}; some providers want an app password.")
+    return judge.ok(f"username and {'permission' if lookup.by_permission else 'password'} are accepted")
 
 
 def _size(about: str, session: Session, largest: int) -> Check:

@@ -1,1 +1,5 @@
-"""What comes back. The judges are pure: a mail's octets in, a judgement out; nothing is read, kept or answered here."""
+"""What comes back: read, judged, matched, followed. Nothing is answered, and no mail in the mailbox is changed.
+
+The judges (`judging`) are pure: a mail's octets in, a judgement out. ``imap_*`` and `maildir` read, behind `raw_mail`;
+`matching`, `applying` and `consequences` meet the store.
+"""

@@ -9,9 +9,8 @@ import re
 
 from nurture.inbox.addresses import addresses_in
 from nurture.inbox.judgement import Judgement
-from nurture.inbox.mail import Fields, Mail, Part
-from nurture.inbox.original import message_id, original_fields, original_message_id
-from nurture.inbox.parsing import split_head
+from nurture.inbox.mail import Fields, Mail
+from nurture.inbox.original import fields_in, message_id, original_fields, original_message_id
 from nurture.inbox.ses_notification import ses_notification
 from nurture.vocabulary import MailKind
 
@@ -52,12 +51,8 @@ def _report(mail: Mail) -> Fields | None:
     """The fields of the feedback report; some providers call the part plain text."""
     part = mail.first("message/feedback-report")
     if part is None and mail.parameters.get("report-type", "").lower() == "feedback-report":
-        part = next((each for each in mail.own_parts if "feedback-type" in _fields(each)), None)
-    return _fields(part) if part is not None else None
-
-
-def _fields(part: Part) -> Fields:
-    return split_head(part.body.replace(b"\r\n", b"\n").lstrip(b"\n"))[0]
+        part = next((each for each in mail.own_parts if "feedback-type" in fields_in(each)), None)
+    return fields_in(part) if part is not None else None
 
 
 def _addresses(mail: Mail, report: Fields) -> list[str]:

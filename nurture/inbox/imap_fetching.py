@@ -17,6 +17,8 @@ _STRING = re.compile(rb'"(?:\\.|[^"\\])*"', re.DOTALL)
 # a body that is no literal: quoted, or NIL where it is empty (RFC 9051 9, nstring)
 _QUOTED = re.compile(rb'\bBODY\[(?:HEADER)?\](?:<[0-9]+>)? (?:NIL|"((?:\\.|[^"\\])*)")', re.DOTALL)
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
 
 @dataclass(frozen=True, slots=True)
 class ListedMail:
@@ -73,9 +75,6 @@ def _must_be_gone(client: BoundedImap, uids: Sequence[int]) -> None:
     left_out = [uid for uid in uids if str(uid).encode() in there]
     if left_out:
         raise RefusedError(f"the server leaves out UID {left_out[0]}")
-
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def _command(client: BoundedImap, name: str, *words: str) -> list[bytes | tuple[bytes, bytes] | None]:

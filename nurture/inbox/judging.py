@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nurture.composing.link_tokens import without_tokens
 from nurture.inbox.automatic import judge_automatic
@@ -22,6 +23,9 @@ from nurture.inbox.parsing import parse_mail
 from nurture.inbox.reply import newest_words
 from nurture.vocabulary import MailKind
 
+if TYPE_CHECKING:
+    from nurture.workspace.settings import Settings  # `inbox classify` needs none, and starts in half the time
+
 _JUDGES: tuple[Callable[[Mail], Judgement | None], ...] = (
     judge_bounce,
     judge_complaint,
@@ -32,9 +36,17 @@ _JUDGES: tuple[Callable[[Mail], Judgement | None], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Ourselves:
-    """By what we know our own mails: the addresses that we send from, in lower case."""
+    """By what we know our own mails: the addresses that we send from and are answered at, in lower case."""
 
     addresses: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Ourselves:
+        """The senders that nurture.yaml names."""
+        senders = settings.senders.values()
+        return cls(
+            frozenset(address.lower() for each in senders for address in (each.address, each.reply_to) if address)
+        )
 
 
 def judge_octets(raw: bytes, *, ourselves: Ourselves = Ourselves()) -> Judgement:

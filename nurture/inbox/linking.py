@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -11,9 +10,9 @@ from nurture.composing.return_path import returned_tokens
 from nurture.inbox.judgement import Judgement
 from nurture.inbox.mail import Mail
 from nurture.inbox.matching import Traces
+from nurture.inbox.original import ID
 from nurture.vocabulary import LinkPurpose, MailKind
 
-_ID = re.compile(r"<\s*([^<>\s]{3,250})\s*>")
 _ARRIVED_AT = ("to", "delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-forwarded-to")
 _MOST_TOKENS = 5
 _MOST_IDS = 50  # a thread is known by fewer; more are an attack
@@ -22,8 +21,8 @@ _ABOUT_OTHERS = frozenset({MailKind.BOUNCE, MailKind.COMPLAINT, MailKind.REPORT}
 
 def answered_ids(mail: Mail) -> tuple[str, ...]:
     """The Message-IDs that a mail answers: In-Reply-To, then References from the latest on (RFC 5322 3.6.4)."""
-    direct = _ID.findall(mail.fields.raw("in-reply-to"))
-    thread = _ID.findall(mail.fields.raw("references"))
+    direct = ID.findall(mail.fields.raw("in-reply-to"))
+    thread = ID.findall(mail.fields.raw("references"))
     return tuple(dict.fromkeys([*direct, *reversed(thread)]))[:_MOST_IDS]
 
 

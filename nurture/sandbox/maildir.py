@@ -17,6 +17,7 @@ from pathlib import Path
 
 from nurture.address import clean_text
 from nurture.clock import SystemClock
+from nurture.durable import sync_folder
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=-]{0,127}")
 _INFO = ":2,"
@@ -65,7 +66,7 @@ def deliver(maildir: Path, content: bytes, *, sender: str, recipients: Sequence[
         raise
     for path, name in written:
         path.rename(maildir / "new" / name)
-    _sync_folder(maildir / "new")
+    sync_folder(maildir / "new")
     return [name for _, name in written]
 
 
@@ -81,14 +82,6 @@ def _write_durably(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def entries(maildir: Path) -> list[Entry]:

@@ -29,7 +29,6 @@ from nurture.errors import SecretError, SenderError
 from nurture.service.house import House
 from nurture.store import meta
 from nurture.vocabulary import Health, Mode
-from nurture.workspace.secrets import SecretReference
 from nurture.workspace.settings import Sender, Settings
 
 # what a mail can weigh: its images as base64, and two texts that most mail programs would cut
@@ -180,11 +179,7 @@ def _mailboxes(settings: Settings, ask: Ask) -> Iterator[Check]:
 
 
 def _private_files(house: House) -> tuple[PrivateFile, ...]:
-    settings = house.workspace.settings
-    references = [secret for sender in settings.senders.values() if sender.smtp for secret in sender.smtp.secrets]
-    references += [dkim.key for sender in settings.senders.values() for dkim in sender.dkim]
-    if settings.database.startswith("file:"):
-        references.append(SecretReference.parse(settings.database))
+    references = house.workspace.settings.secrets
     paths = {house.root / reference.name: None for reference in references if reference.kind == "file"}
     if house.store.path is not None:
         paths |= {house.store.path.with_name(house.store.path.name + ending): None for ending in ("", "-wal", "-shm")}

@@ -211,8 +211,8 @@ def _tell(house: House, name: EditionId, words: str) -> None:
     """Raise the alert, but write nothing where it says the same already: this runs every minute."""
     log.error("%s: %s", name, words)
     with house.store.read() as connection:
-        said = {alert.subject: alert.message for alert in alerts.open_alerts(connection) if alert.kind is _UNSENT}
-    if said.get(str(name)) != words:
+        said = alerts.words_of(connection, _UNSENT, str(name))
+    if said != words:
         with house.store.write() as connection:
             alerts.raise_alert(connection, _UNSENT, str(name), words, house.clock.now())
 

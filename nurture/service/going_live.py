@@ -186,16 +186,16 @@ def _send_test(house: House, found: Readiness) -> MailTest:
             return send_test(house, campaign)
         except InputError as error:
             nothing = error
-    raise InputError(f"not live: no campaign has a test mail to send: {nothing}")
+    raise InputError(f"not live: no campaign has a test mail to send: {nothing}") from nothing
 
 
 def _without_account(workspace: Workspace) -> Iterator[str]:
-    """Senders that a campaign uses and that have no way out."""
+    """Senders that a campaign uses and that have no mail account."""
     settings = workspace.settings
     used = {campaign.sender or settings.default_sender for campaign in workspace.campaigns.values()}
     for name in sorted(used or {settings.default_sender}):
         if settings.senders[name].smtp is None:
-            yield f"nurture.yaml: senders.{name} has no mail account; write its smtp: host, username, password"
+            yield f"nurture.yaml: senders.{name} has no mail account; write its smtp, or a preset (docs/senders.md)"
 
 
 def _coming(house: House, now: datetime) -> tuple[ForecastEdition, ...]:

@@ -40,24 +40,18 @@ def _let_go(house: House, now: datetime) -> None:
             return
     with house.store.write() as connection:
         heartbeat.release(connection, now=now)
-        _resolve(connection, now)
+        alerts.resolve_all(connection, AlertKind.MAILBOX_SILENT, now)
 
 
 def _act(connection: Connection, mailbox: Mailbox, found: Beat, pulse: Pulse, now: datetime) -> None:
     if found is Beat.WELL:
         heartbeat.release(connection, now=now)
-        _resolve(connection, now)
+        alerts.resolve_all(connection, AlertKind.MAILBOX_SILENT, now)
         return
     because = MAILBOX_UNREADABLE if found is Beat.UNREADABLE else NO_MAIL_COMES
     heartbeat.hold(connection, mailbox.account, because, running=found in STOPS_WHAT_RUNS, now=now)
     if found in STOPS_WHAT_RUNS:
         alerts.raise_alert(connection, AlertKind.MAILBOX_SILENT, mailbox.account, _words(found, pulse), now)
-
-
-def _resolve(connection: Connection, now: datetime) -> None:
-    for alert in alerts.open_alerts(connection):
-        if alert.kind is AlertKind.MAILBOX_SILENT:
-            alerts.resolve_alert(connection, alert.kind, alert.subject, now)
 
 
 def _words(found: Beat, pulse: Pulse) -> str:

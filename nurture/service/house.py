@@ -44,12 +44,12 @@ class House:
     @property
     def maildir(self) -> Path:
         """Where the sandbox keeps the mail it took."""
-        return self.root / "data" / "sandbox" / "Maildir"
+        return self.data / "sandbox" / "Maildir"
 
     @property
     def previews(self) -> Path:
         """Where previews are written."""
-        return self.root / "data" / "previews"
+        return self.data / "previews"
 
     @property
     def data(self) -> Path:

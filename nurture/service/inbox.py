@@ -81,7 +81,7 @@ def take_in(house: House, mailbox: Mailbox, session: MailboxSession) -> TakenIn:
     """Read, judge and write down all that arrived, batch by batch."""
     with house.store.read() as connection:
         positions = inbound.positions(connection, mailbox.account)
-    ourselves, ring = _ourselves(house.workspace.settings), _key_ring(house)
+    ourselves, ring = Ourselves.of(house.workspace.settings), _key_ring(house)
     kinds: Counter[MailKind] = Counter()
     for batch in session.batches(positions, house.clock.now()):
         judged = list(_judged(batch, ourselves))
@@ -101,12 +101,6 @@ def _key_ring(house: House) -> KeyRing | None:
         if link_key_file(house.data).exists():
             log.warning("tokens in mails are not looked at: %s", error)
         return None
-
-
-def _ourselves(settings: Settings) -> Ourselves:
-    addresses = [sender.address for sender in settings.senders.values()]
-    addresses += [sender.reply_to for sender in settings.senders.values() if sender.reply_to]
-    return Ourselves(frozenset(map(str.lower, addresses)))
 
 
 def _judged(batch: Batch, ourselves: Ourselves) -> Iterator[Judged]:

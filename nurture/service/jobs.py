@@ -59,6 +59,8 @@ PATIENCE = 5.0
 # writing each time would wear out the disk of a small machine.
 RECORD_EVERY = timedelta(minutes=1)
 
+_BROKEN = (AlertKind.BROKEN_FILES, "workspace")
+
 
 class JobRecords:
     """The runs of one loop's jobs in the database, where `nurture status` finds them."""
@@ -122,14 +124,14 @@ def take_over_files(house: House) -> None:
     now = house.clock.now()
     message = "; ".join(map(str, problems[:5]))
     with house.store.read() as connection:
-        told = {(alert.kind, alert.subject): alert.message for alert in alerts.open_alerts(connection)}
-    if told.get((AlertKind.BROKEN_FILES, "workspace"), "") == message:
+        told = alerts.words_of(connection, *_BROKEN)
+    if (told or "") == message:
         return
     with house.store.write() as connection:
         if problems:
-            alerts.raise_alert(connection, AlertKind.BROKEN_FILES, "workspace", message, now)
+            alerts.raise_alert(connection, *_BROKEN, message, now)
         else:
-            alerts.resolve_alert(connection, AlertKind.BROKEN_FILES, "workspace", now)
+            alerts.resolve_alert(connection, *_BROKEN, now)
 
 
 def feeds(house: House) -> FeedReport:

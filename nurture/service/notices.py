@@ -15,7 +15,6 @@ from nurture.errors import SenderError
 from nurture.service.account import Account, account_of, answer_of, hand_over_now
 from nurture.service.house import House
 from nurture.vocabulary import AttemptOutcome
-from nurture.workspace.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +25,6 @@ class Words:
     subject: str
     text: str
     answered: bool = False
-
-
-def own_addresses(settings: Settings) -> frozenset[str]:
-    """The addresses (casefolded) at which readers' answers arrive: a notice that went there would come back to us."""
-    found = [sender.address for sender in settings.senders.values()]
-    found += [sender.reply_to for sender in settings.senders.values() if sender.reply_to]
-    return frozenset(map(str.casefold, found))
 
 
 def mail_own_people(house: House, notices: Sequence[Words], *, sandbox: tuple[str, int] | None) -> None:

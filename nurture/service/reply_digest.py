@@ -6,10 +6,11 @@ from datetime import datetime
 
 from nurture.audience.suppressed import suppressed_addresses
 from nurture.errors import NurtureError
+from nurture.inbox.judging import Ourselves
 from nurture.reports.replies import clock_of, waiting_replies
 from nurture.reports.reply_digest import Digest, digest_due, digest_subject, digest_text
 from nurture.service.house import House
-from nurture.service.notices import Words, mail_own_people, own_addresses
+from nurture.service.notices import Words, mail_own_people
 from nurture.store import alerts, replies
 from nurture.vocabulary import AlertKind
 from nurture.workspace.settings import Settings
@@ -53,8 +54,8 @@ def _people(house: House, settings: Settings) -> tuple[str, ...]:
     """Who is told: never an address whose mail comes back to us as a reader's, nor one that must not be mailed."""
     staff, named = settings.staff, settings.replies.tell
     chosen = [staff[name].address for name in named] or [person.address for person in staff.values()]
-    own = own_addresses(settings)
-    found = dict.fromkeys(address for address in chosen if address is not None and address.casefold() not in own)
+    own = Ourselves.of(settings).addresses
+    found = dict.fromkeys(address for address in chosen if address is not None and address.lower() not in own)
     suppressed = suppressed_addresses(house.store, house.workspace, tuple(found))
     free = [address for address in found if address not in suppressed]
     return tuple(free if named else free[:1])

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from nurture.composing.dkim_keys import DnsRecord, SigningKey, new_keys, read_key
+from nurture.durable import sync_folder
 from nurture.errors import InputError, Problem, SecretError
 from nurture.workspace.loader import load_model
 from nurture.workspace.secrets import SecretReference
@@ -117,6 +118,7 @@ def _write(root: Path, files: dict[str, str]) -> None:
                 file.write(text)
                 file.flush()
                 os.fsync(descriptor)
+        sync_folder(folder)
     except OSError as error:
         for path in written:
             path.unlink()

@@ -125,9 +125,7 @@ class Team:
 
     def _end_alerts(self, connection: Connection) -> None:
         now = self._house.clock.now()
-        for alert in alerts.open_alerts(connection):
-            if alert.kind is AlertKind.WORKER_DIED and alert.subject.startswith(f"{self._host}: "):
-                alerts.resolve_alert(connection, alert.kind, alert.subject, now)
+        alerts.resolve_all(connection, AlertKind.WORKER_DIED, now, beginning=f"{self._host}: ")
 
     async def _write(self, work: Callable[[Connection], None]) -> None:
         def write() -> None:

@@ -53,6 +53,17 @@ def resolve_alert(connection: Connection, kind: AlertKind, subject: str, now: da
     return connection.execute(sa.update(alert).where(_open(kind, subject)).values(resolved_at=now)).rowcount > 0
 
 
+def resolve_all(connection: Connection, kind: AlertKind, now: datetime, *, beginning: str = "") -> None:
+    """Close all alerts of a kind whose subject begins so."""
+    about = alert.c.subject.startswith(beginning, autoescape=True)
+    connection.execute(sa.update(alert).where(alert.c.kind == kind, about, _OPEN).values(resolved_at=now))
+
+
+def words_of(connection: Connection, kind: AlertKind, subject: str) -> str | None:
+    """What the open alert says; None if none is open. For what looks every few seconds and writes only what is new."""
+    return connection.execute(sa.select(alert.c.message).where(_open(kind, subject))).scalar_one_or_none()
+
+
 def open_alerts(connection: Connection) -> tuple[Alert, ...]:
     """The alerts that wait for a person, oldest first."""
     return tuple(map(_alert, connection.execute(sa.select(alert).where(_OPEN).order_by(alert.c.id))))

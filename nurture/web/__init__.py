@@ -1,1 +1,1 @@
-"""Pages that readers open: the way out of our mails."""
+"""What readers open: the way out of our mails, their choices, a mail as a page; pixels and links."""

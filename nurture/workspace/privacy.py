@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from nurture.errors import Problem
-from nurture.workspace.secrets import SecretReference
 from nurture.workspace.settings import Settings
 
 _DATABASES = (".db", ".sqlite", ".sqlite3", ".db-wal", ".db-shm", ".db-journal")
@@ -22,7 +21,8 @@ _MEND = "take it out with: git rm --cached '{}'; whoever has a copy of the repos
 def check_privacy(root: Path, settings: Settings) -> list[Problem]:
     """Everything private that others could see: in git, or by its file mode."""
     problems = [*_tracked_problems(root, settings), *_mode_problems(root)]
-    for secret in _secret_files(settings):
+    # whether others can read a DKIM key is told where it is read, at its line in nurture.yaml
+    for secret in _secret_files(settings) - _dkim_keys(settings):
         if _open_to_others(root / secret):
             problems.append(Problem(secret, 0, 0, f"others can read this secret; mend it with: chmod 600 '{secret}'"))
     return sorted(problems)
@@ -30,10 +30,12 @@ def check_privacy(root: Path, settings: Settings) -> list[Problem]:
 
 def _secret_files(settings: Settings) -> set[str]:
     """Paths as written in ``nurture.yaml``; relative ones start at the workspace."""
-    references = [secret for sender in settings.senders.values() if sender.smtp for secret in sender.smtp.secrets]
-    if settings.database.startswith("file:"):
-        references.append(SecretReference.parse(settings.database))
-    return {reference.name for reference in references if reference.kind == "file"}
+    return {reference.name for reference in settings.secrets if reference.kind == "file"}
+
+
+def _dkim_keys(settings: Settings) -> set[str]:
+    keys = [dkim.key for sender in settings.senders.values() for dkim in sender.dkim]
+    return {key.name for key in keys if key.kind == "file"}
 
 
 def _tracked_problems(root: Path, settings: Settings) -> Iterator[Problem]:
@@ -46,10 +48,7 @@ def _tracked_problems(root: Path, settings: Settings) -> Iterator[Problem]:
         words = " ".join(said.decode(errors="replace").split())[:300]
         yield Problem(".git", 0, 0, f"git cannot tell which files it tracks: {words}")
         return
-    # whether others can read a DKIM key is told where it is read, at its line in nurture.yaml
-    keys = {dkim.key for sender in settings.senders.values() for dkim in sender.dkim}
-    names = _secret_files(settings) | {key.name for key in keys if key.kind == "file"}
-    secrets = {str(PurePosixPath(name)) for name in names}
+    secrets = {str(PurePosixPath(name)) for name in _secret_files(settings)}
     for name in tracked:
         what = "a secret" if name in secrets else _private(PurePosixPath(name), root)
         if what:

@@ -40,7 +40,7 @@ from nurture.workspace.oauth import OAuth, given_by_preset
 from nurture.workspace.presets import PresetName, filled
 from nurture.workspace.public_url import PublicUrl
 from nurture.workspace.replies import Replies
-from nurture.workspace.secrets import SecretReference
+from nurture.workspace.secrets import SecretReference, references_in
 from nurture.workspace.tracking import Privacy
 
 
@@ -141,12 +141,6 @@ class Smtp(Model):
     pipelining: Pipelining = Field(
         Pipelining.AUTO, description="`off` for a server that says it can take commands ahead, and cannot."
     )
-
-    @property
-    def secrets(self) -> tuple[SecretReference, ...]:
-        """Where the account's secrets are."""
-        client = (self.oauth.client_id, self.oauth.client_secret) if self.oauth else ()
-        return tuple(filter(None, (self.password, *client)))
 
 
 class Dkim(Model):
@@ -372,6 +366,12 @@ class Settings(Model):
     def default_sender(self) -> str:
         """The key of the first sender."""
         return next(iter(self.senders))
+
+    @property
+    def secrets(self) -> tuple[SecretReference, ...]:
+        """Where all secrets are that stand here by reference, the database's address among them."""
+        address = (SecretReference.parse(self.database),) if self.database.startswith(("env:", "file:")) else ()
+        return (*references_in(self), *address)
 
     @property
     def notified(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ def test_who_reads_while_the_first_key_is_made_never_sees_an_empty_file(tmp_path
 
     monkeypatch.setattr(os, "fsync", fsync)
     key = add_link_key(tmp_path, now=NOW)
-    assert seen == [False], "the file has its name before all of it is on the disk"
+    assert seen == [False, True], "all of it is on the disk before it has its name, and then that is, too"
     assert read_link_keys(tmp_path).keys == (key,)
     assert [path.name for path in tmp_path.iterdir()] == ["link.keys"]
 

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,17 @@ def test_the_two_commands_are_in_the_readme():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "make demo" in text
     assert "make test" in text
+
+
+def test_the_house_that_contributors_read_of_is_the_contract():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    layers = " > ".join(contracts[0]["layers"]).replace("nurture.", "")
+    assert layers in " ".join(text.split())
+    folders = {path.name for path in (ROOT / "nurture").iterdir() if (path / "__init__.py").exists()}
+    assert set(re.findall(r"^\| `nurture/(\w+)/` \|", text, re.MULTILINE)) == folders - {"vocabulary"}
 
 
 def test_documents_name_no_machine():

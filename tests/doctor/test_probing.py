@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from nurture.delivery.oauth.access import Grant
 from nurture.delivery.routes import Route
 from nurture.doctor.probing import probe_all
 from nurture.doctor.relay import RelayLookup, Session, judge_relay
@@ -61,6 +62,18 @@ def test_a_login_that_is_refused(certificate):
         assert PASSWORD not in repr(checks)
         assert "\x1b" not in repr(checks["login"].seen)
         assert sum(command.startswith("AUTH") for command in server.commands) == 1, "accounts are locked after a few"
+
+
+def test_who_logs_in_by_permission_hears_nothing_of_passwords(tmp_path):
+    client = SecretReference.parse("env:TEST_SMTP_PASSWORD")
+    grant = Grant("main", "https://tokens.example/token", client, None, tmp_path)
+    with ScriptedSmtp() as server:
+        route = Route("127.0.0.1", server.port, TlsMode.NONE, username=LOGIN[0], grant=grant)
+        (lookup,) = probe_all({route: ("main",)}, seconds=20)
+    (login,) = [check for check in judge_relay(lookup, largest=1, now=datetime.now(UTC)) if check.name == "login"]
+    assert login.health is Health.FAIL
+    assert "there is no permission yet" in login.seen
+    assert login.mend == "Give the permission anew: nurture login main"
 
 
 def test_a_login_that_fails_for_now_is_no_verdict(certificate):

@@ -60,3 +60,14 @@ def test_a_domain_that_does_not_exist(house):
     with serve_dns() as server:
         found = health(house, server)
     assert {found[name].health for name in ("spf", "dmarc", "mx")} == {Health.FAIL}
+
+
+def test_others_can_read_no_secret_that_the_settings_name(house):
+    """Of the mailbox too, not only of the senders."""
+    with (house.root / "nurture.yaml").open("a") as settings:
+        settings.write("mailbox: {imap: {host: mail.example, username: me, password: file:imap-password}}\n")
+    (house.root / "imap-password").touch(mode=0o644)
+    with serve_dns() as server:
+        check = health(house, server)["permissions"]
+    assert check.health is Health.FAIL
+    assert "imap-password" in check.mend

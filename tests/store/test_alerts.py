@@ -35,6 +35,18 @@ def test_alerts_of_other_subjects_stay(store: Store) -> None:
         assert [alert.subject for alert in alerts.open_alerts(connection)] == ["deliver"]
 
 
+def test_all_of_a_kind_end_but_not_those_about_something_else(store: Store) -> None:
+    with store.write() as connection:
+        for subject in ("pc_1: worker 2", "pc_1: worker 3", "pcx1: worker 2"):
+            alerts.raise_alert(connection, AlertKind.WORKER_DIED, subject, "ended", NOW)
+        alerts.raise_alert(connection, AlertKind.JOB_FAILED, "pc_1: worker 2", "no space", NOW)
+        alerts.resolve_all(connection, AlertKind.WORKER_DIED, LATER, beginning="pc_1: ")
+        left = [(alert.kind, alert.subject) for alert in alerts.open_alerts(connection)]
+        assert left == [(AlertKind.WORKER_DIED, "pcx1: worker 2"), (AlertKind.JOB_FAILED, "pc_1: worker 2")]
+        assert alerts.words_of(connection, AlertKind.WORKER_DIED, "pc_1: worker 2") is None
+        assert alerts.words_of(connection, AlertKind.JOB_FAILED, "pc_1: worker 2") == "no space"
+
+
 def test_of_two_that_tell_only_one_gets_an_alert(open_database: Callable[[], Store]) -> None:
     with open_database().write() as connection:
         alerts.raise_alert(connection, AlertKind.FEED_FAILED, "industry", "404", NOW)

@@ -121,6 +121,7 @@ def git(root: Path, *arguments: str) -> str:
     return subprocess.run(["git", "-C", root, *arguments], check=True, capture_output=True, text=True).stdout
 
 
+MAILBOX = "mailbox: {imap: {host: mail.example, username: me, password: file:imap-password}}\n"
 PRIVATE = [
     ("backup.db", "a database"),
     ("data/nurture.db-wal", "a database"),
@@ -129,6 +130,7 @@ PRIVATE = [
     (".env", "a secret"),
     ("data/address.key", "a secret"),
     ("smtp-password", "a secret"),
+    ("imap-password", "a secret"),
     ("data/notes.txt", "a file of data/"),
 ]
 
@@ -136,7 +138,7 @@ PRIVATE = [
 def test_private_files_in_git_are_told(root: Path) -> None:
     text = (root / "nurture.yaml").read_text()
     smtp = "    smtp: {host: mail.example, username: me, password: file:smtp-password}\n"
-    (root / "nurture.yaml").write_text(text.replace("    # smtp:", smtp + "    # smtp:"))
+    (root / "nurture.yaml").write_text(text.replace("    # smtp:", smtp + "    # smtp:") + MAILBOX)
     git(root, "init", "-q")
     for name, _ in PRIVATE:
         (root / name).parent.mkdir(exist_ok=True)
@@ -152,14 +154,14 @@ def test_private_files_in_git_are_told(root: Path) -> None:
 
 def test_files_that_others_can_read_are_told(root: Path) -> None:
     text = (root / "nurture.yaml").read_text()
-    (root / "nurture.yaml").write_text(text + "database: file:address-of-database\n")
-    for name in ("data/nurture.db", "address-of-database"):
+    (root / "nurture.yaml").write_text(text + "database: file:address-of-database\n" + MAILBOX)
+    for name in ("data/nurture.db", "address-of-database", "imap-password"):
         (root / name).touch()
         (root / name).chmod(0o644)
     settings = load_workspace(root).settings
     # a closed data/ protects what is in it
-    assert [problem.file for problem in check_privacy(root, settings)] == ["address-of-database"]
+    assert [problem.file for problem in check_privacy(root, settings)] == ["address-of-database", "imap-password"]
     (root / "data").chmod(0o755)
     told = check_privacy(root, settings)
-    assert [problem.file for problem in told] == ["address-of-database", "data/nurture.db"]
+    assert [problem.file for problem in told] == ["address-of-database", "data/nurture.db", "imap-password"]
     assert "chmod 600 'data/nurture.db'" in told[1].message

@@ -1,1 +1,1 @@
-"""Logging in without a password: access tokens for SMTP (RFC 6749), made from what `nurture login` obtained."""
+"""Logging in without a password: access tokens for SMTP and IMAP (RFC 6749), out of what `nurture login` got."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from time import sleep
 
 from nurture.clock import monotonic
+from nurture.durable import sync_folder
 from nurture.errors import SecretError
 from nurture.workspace.secrets import SecretReference
 
@@ -82,7 +83,7 @@ def keep(root: Path, sender: str, refresh_token: str) -> None:
             file.flush()
             os.fsync(descriptor)
         new.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise SecretError(f"the permission of `{sender}` cannot be written to {path}: {error.strerror}") from error
 
@@ -93,11 +94,3 @@ def _taken(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from nurture.durable import sync_folder
 from nurture.errors import InputError
 
 PREFIX = ".nurture-draft-"
@@ -50,15 +51,6 @@ def put(draft: Path, target: Path) -> None:
             raise InputError(f"{target} is there already: name a new file") from None
         draft.rename(target)
     sync_folder(target.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _sweep(parent: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +13,10 @@ from nurture.errors import BackupError, InputError
 from nurture.service.backups.archive import CLINIC, DATABASES, About, writing
 from nurture.service.backups.drafts import draft_folder, put
 from nurture.store import Store, lineage, maintenance, migrate
-from nurture.workspace.secrets import SecretReference, references_in
 from nurture.workspace.settings import Settings
 
 ENDING = ".backup"
 REPLACED = "before-restore-"  # folders: what a restore moved away
-_TIME = "%Y%m%dT%H%M%SZ"
 # in data/: what is made anew, or belongs to processes of this machine
 _MADE_ANEW = frozenset({"data/locks", "data/sandbox", "data/previews", "data/backups"})
 
@@ -62,7 +59,7 @@ def back_up(
     if keep is not None and not folder_given:
         raise InputError(f"--keep removes older backups from a folder, and {target} is none: make and name a folder")
     prefix = _prefix(source) if folder_given else ""
-    file = target / f"{prefix}{now.astimezone(UTC):{_TIME}}{ENDING}" if folder_given else target
+    file = target / f"{prefix}{stamp(now)}{ENDING}" if folder_given else target
     if file.exists():
         raise InputError(f"{file} is there already: name a new file, a copy never takes the place of one")
     if not file.parent.is_dir():
@@ -74,6 +71,11 @@ def back_up(
     maintenance.remember_copy(source.store, now)
     removed = tuple(_prune(target, prefix, keep)) if keep is not None else ()
     return Backup(file, size, count, passphrase is not None, tuple(_elsewhere(source)), removed)
+
+
+def stamp(now: datetime) -> str:
+    """The time in names of files that sort by it; `_prune` knows its form."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}"
 
 
 def _write(source: Source, file: Path, passphrase: str | None, now: datetime) -> tuple[int, int]:
@@ -119,14 +121,9 @@ def _files(path: Path, root: Path, leave_out: set[Path]) -> Iterator[Path]:
 
 def _elsewhere(source: Source) -> Iterator[str]:
     inside = set(clinic_files(source.root, source.store.path))
-    for reference in [*references_in(source.settings), *_address(source.settings)]:
+    for reference in source.settings.secrets:
         if reference.kind == "env" or source.root / reference.name not in inside:
             yield str(reference)
-
-
-def _address(settings: Settings) -> Iterator[SecretReference]:
-    with suppress(ValueError):  # most often it is the address itself
-        yield SecretReference.parse(settings.database)
 
 
 def _prefix(source: Source) -> str:

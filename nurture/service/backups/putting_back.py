@@ -6,25 +6,23 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from nurture.delivery.copies import Finding
 from nurture.delivery.guard import look
 from nurture.delivery.ownership import anybody_at_work
+from nurture.durable import sync_folder
 from nurture.errors import BackupError, SecretError
 from nurture.service.backups.archive import CLINIC, DATABASES, About, unpack
-from nurture.service.backups.drafts import draft_folder, put, sync_folder
-from nurture.service.backups.making import REPLACED
+from nurture.service.backups.drafts import draft_folder, put
+from nurture.service.backups.making import REPLACED, stamp
 from nurture.service.house import database_url
 from nurture.store import Store, maintenance, migrate, opening
 from nurture.store.postgresql_tools import restore as restore_dump
 from nurture.workspace.loader import load_model
-from nurture.workspace.secrets import references_in
 from nurture.workspace.settings import Settings
 from nurture.workspace.workspace import SETTINGS_FILE
-
-_TIME = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +101,7 @@ def _put_back(
         _place_sqlite(draft / DATABASES["sqlite"], clinic, folder, settings)
     else:
         _restore_postgresql(draft / DATABASES["postgresql"], clinic, settings)
-    moved = _change_places(clinic, folder, in_the_way, f"{REPLACED}{now.astimezone(UTC):{_TIME}}")
+    moved = _change_places(clinic, folder, in_the_way, f"{REPLACED}{stamp(now)}")
     with _opened(settings, folder) as store:
         present = migrate.schema_version(store) == migrate.HEAD
         finding = look(store) if present else None
@@ -174,7 +172,7 @@ def _opened(settings: Settings, folder: Path) -> Iterator[Store]:
 
 
 def _missing(settings: Settings, folder: Path) -> Iterator[str]:
-    for reference in references_in(settings):
+    for reference in settings.secrets:
         try:
             reference.read(folder)
         except SecretError as error:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from nurture.errors import StoreMissingError
-from nurture.service.backups.making import ENDING, Source, back_up
+from nurture.service.backups.making import ENDING, Source, back_up, stamp
 from nurture.service.house import database_url
 from nurture.store import create_store, migrate, opening
 from nurture.workspace.settings import Settings
@@ -50,7 +50,7 @@ def _before(root: Path, settings: Settings, url: str, *, backup: bool, now: date
             return version, None
         folder = root / "data" / "backups"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = folder / f"before-upgrade-from-{version}-{now.astimezone(UTC):%Y%m%dT%H%M%SZ}{ENDING}"
+        file = folder / f"before-upgrade-from-{version}-{stamp(now)}{ENDING}"
         return version, back_up(Source(root, settings, store), file, now=now).file
     finally:
         store.close()
