@@ -36,6 +36,13 @@ def test_a_narrow_terminal_loses_no_cell_and_breaks_no_word(capsys, monkeypatch,
     assert all(len(line) <= width for line in out.splitlines())
 
 
+@pytest.mark.parametrize("width", range(70, 100))
+def test_a_headers_words_make_room_before_a_cell_is_cut(capsys, monkeypatch, width):
+    """As while an edition waits: no mail of it has an answer yet."""
+    out = shown(capsys, monkeypatch, width, (*ROW[:3], None))
+    assert set(ROW[1:3]) <= set(out.split())
+
+
 def test_a_wide_terminal_gets_columns(capsys, monkeypatch):
     out = shown(capsys, monkeypatch, 140, ROW, ROW)
     assert len([line for line in out.splitlines() if "odette@cottonwooddance.example" in line]) == 2
