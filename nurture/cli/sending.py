@@ -166,10 +166,11 @@ def send(
         clinic.workspace.campaign(campaign)  # a wrong name is told before the question
         confirm(f"Make an edition of {campaign} now?", yes=yes)
         done = send_now(clinic, campaign)
+        zone = clinic.workspace.settings.zone
     if as_json:
         print_json(done)
     else:
-        _print_sent(done)
+        _print_sent(done, zone)
     if done.stopped or done.account.uncertain:
         raise typer.Exit(1)
 
@@ -205,7 +206,7 @@ def _print_test(done: MailTest) -> None:
     )
 
 
-def _print_sent(done: Sent) -> None:
+def _print_sent(done: Sent, zone: ZoneInfo) -> None:
     found = done.account
     if found.reason:
         say(f"{found.edition} is skipped: {found.reason.replace('_', ' ')}.", style="yellow")
@@ -227,6 +228,8 @@ def _print_sent(done: Sent) -> None:
             say(f"Due, but waiting: {slow.waiting} of {slow.subject}: {slow.words}.", style="yellow")
         if found.waiting:
             say("Keep `nurture run` running, so that they leave.")
+    if done.opens_at is not None:
+        say(f"The first may leave on {done.opens_at.astimezone(zone):%a %Y-%m-%d %H:%M}.", style="yellow")
 
 
 def run(
