@@ -120,6 +120,12 @@ def go_live(house: House, circumstances: Circumstances, *, clinic: str) -> Live:
     return Live(now, test)
 
 
+def refuse_sandbox(house: House) -> None:
+    """Raises `InputError` if it is in the sandbox already."""
+    with house.store.read() as connection:
+        _refuse_sandbox(connection)
+
+
 def go_back(house: House) -> Undone:
     """Back to the sandbox, before the next mail; a body that is on its way cannot be called back.
 
@@ -127,8 +133,7 @@ def go_back(house: House) -> Undone:
     """
     now = house.clock.now()
     with house.store.write() as connection:
-        if meta.get_mode(connection) is not Mode.LIVE:
-            raise InputError("the clinic is not live; all mail stays in the sandbox")
+        _refuse_sandbox(connection)
         meta.set_mode(connection, Mode.SANDBOX, now)
         waiting = state_counts(connection, mode=Mode.LIVE, states=WAITING_STATES)
     return Undone(sum(waiting.values()))
@@ -138,6 +143,11 @@ def _refuse_live(connection: Connection) -> None:
     if meta.get_mode(connection) is Mode.LIVE:
         since = meta.live_since(connection)
         raise InputError(f"the clinic is live since {since:%Y-%m-%d %H:%M} UTC; nurture go-live --undo returns")
+
+
+def _refuse_sandbox(connection: Connection) -> None:
+    if meta.get_mode(connection) is not Mode.LIVE:
+        raise InputError("the clinic is not live; all mail stays in the sandbox")
 
 
 def _in_files(house: House, now: datetime) -> Iterator[str]:
@@ -174,7 +184,8 @@ def _outside(house: House, circumstances: Circumstances) -> Iterator[str]:
         return  # the DNS has nothing about domains of examples
     report = doctor.examine(house, question=circumstances.question, online=circumstances.online)
     for failed in report.failed:
-        yield f"doctor: {failed.name} of {failed.about}: {failed.seen}. {failed.mend}"
+        record = " nurture doctor shows it, ready to be copied." if failed.record else ""
+        yield f"doctor: {failed.name} of {failed.about}: {failed.seen}. {failed.mend}{record}"
 
 
 def _send_test(house: House, found: Readiness) -> MailTest:

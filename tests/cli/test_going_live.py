@@ -19,9 +19,10 @@ def test_json_holds_the_same(clinic) -> None:
 
 
 def test_the_way_back_needs_a_live_clinic(clinic) -> None:
-    ran = clinic.run("go-live", "--undo", "--yes")
-    assert ran.code == 2
-    assert "not live" in ran.err
+    for words in (["--yes"], []):  # and it asks nothing where there is nothing to take back
+        ran = clinic.run("go-live", "--undo", *words)
+        assert ran.code == 2
+        assert "not live" in ran.err
 
 
 def test_an_edition_that_is_not_there_cannot_be_held(clinic) -> None:

@@ -205,6 +205,15 @@ def test_what_doctor_calls_a_failure_stands_before_it(house, account, circumstan
     assert "null MX" in obstacle
 
 
+def test_a_record_that_is_to_be_published_is_said_to_stand_elsewhere(house, account, circumstances, tmp_path) -> None:
+    made_real(house, account)
+    (tmp_path / "bare.zone").write_text("".join(line for line in ZONE.splitlines(keepends=True) if "DMARC" not in line))
+    asked = replace(circumstances, question=zone_file_question(tmp_path / "bare.zone"))
+    (obstacle,) = examine(house, asked).obstacles
+    assert "Publish this TXT record" in obstacle
+    assert obstacle.endswith("nurture doctor shows it, ready to be copied.")
+
+
 def test_the_earlier_list_may_be_imported_instead(house, account, circumstances) -> None:
     made_real(house, account)
     asked = replace(circumstances, no_previous_list=False)
