@@ -107,8 +107,9 @@ def forecast_figures(store: Store, workspace: Workspace, campaign: str, due: Due
         outlook = look(connection, workspace, now=now)
         play = _Play(connection, outlook, all_news(connection, workspace))
         for name, earlier in outlook.due(until=due.occurrence.at):
-            if (name, earlier.key) != (campaign, due.key):
-                play.edition(name, earlier)
+            if (name, earlier.key) == (campaign, due.key):
+                break  # what is due at the same minute but made later takes nothing away from it
+            play.edition(name, earlier)
         return play.people(campaign, due.occurrence.at).count.figures()
 
 
