@@ -122,4 +122,5 @@ def _print_readiness(found: Readiness, opened: House) -> None:
     for obstacle in found.obstacles:
         say(f"! {obstacle}", style="red")
     if found.obstacles:
-        say(f"{len(found.obstacles)} things stand before going live.", style="bold")
+        what = "1 thing stands" if len(found.obstacles) == 1 else f"{len(found.obstacles)} things stand"
+        say(f"{what} before going live.", style="bold")

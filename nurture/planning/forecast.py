@@ -202,7 +202,7 @@ class _Play:
             due_at=at,
             local=at.astimezone(self._outlook.zone),
             decision=due.decision,
-            note=due.words or self._words.of(EditionId(name, due.key)),
+            note=self._note(name, due),
             skipped=None if missed else people.skipped(campaign),
             meant=people.meant,
             queued=len(people.sent),
@@ -211,6 +211,11 @@ class _Play:
             reasons=people.count.reasons,
             spread=campaign.spread,
         )
+
+    def _note(self, name: str, due: Due) -> str:
+        if due.reason is EditionReason.PAUSED and due.occurrence.at > self._outlook.now:
+            return "the campaign is paused"  # its time has not gone by yet
+        return due.words or self._words.of(EditionId(name, due.key))
 
     def people(self, name: str, at: datetime) -> _People:
         """Who an edition would be for that is due ``at``, after those that were played."""
