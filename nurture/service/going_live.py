@@ -6,13 +6,14 @@ for nothing, because all history is kept by mode.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from nurture.delivery.guard import refuse_copy
+from nurture.delivery.guard import refuse_copy, rise
 from nurture.doctor.resolving import Question
-from nurture.errors import InputError
+from nurture.errors import CopyError, InputError
 from nurture.planning.forecast import ForecastEdition, forecast
 from nurture.planning.outlook import loaded_campaigns
 from nurture.reports.reach import Reach, reach
@@ -117,6 +118,9 @@ def go_live(house: House, circumstances: Circumstances, *, clinic: str) -> Live:
         meta.set_mode(connection, Mode.LIVE, now)
         # as seen now: else what is due before the loop's first look would count as due before the file was there
         campaigns.record_versions(connection, loaded_campaigns(house.workspace), mode=Mode.LIVE, now=now)
+    with contextlib.suppress(CopyError):  # then nothing leaves, and `nurture status` says so
+        # else a copy made before the first mail would not be noticed, and both would send it
+        rise(house.store, house.workspace.settings.zone, now)
     return Live(now, test)
 
 

@@ -1,6 +1,8 @@
 """Going live: what stands before it, whom it reaches, and that nothing old ever leaves."""
 
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from nurture.clock import DrivenClock
+from nurture.delivery.copies import Doubt
+from nurture.delivery.guard import look
 from nurture.doctor.zone_file import zone_file_question
 from nurture.errors import InputError
 from nurture.reports.accounts import accounts
@@ -166,6 +170,20 @@ def test_after_thirty_days_in_the_sandbox_the_first_live_edition_is_complete_and
     (edition,) = editions_of(house, Mode.LIVE).values()
     assert edition.edition == "club-news@2027-01-04T10:00"
     assert (edition.planned, edition.skipped) == (120, 0)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # a file is copied
+def test_a_copy_that_was_made_before_the_first_live_mail_is_noticed(house, account, circumstances, tmp_path) -> None:
+    made_real(house, account)
+    go_live(house, circumstances, clinic=CLINIC)
+    with closing(sqlite3.connect(house.store.path)) as original, closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        original.backup(copy)
+    assert look(house.store) is None
+    (tmp_path / "database-address").write_text(f"sqlite:///{tmp_path / 'copy.db'}")
+    with open_house(house.root, clock=house.clock) as copied:
+        found = look(copied.store)
+    assert found is not None
+    assert found.doubt is Doubt.COPIED
 
 
 def test_the_way_back(house, account, circumstances) -> None:
