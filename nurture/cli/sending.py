@@ -252,7 +252,7 @@ def run(
     from nurture.service.pages import pages_served
     from nurture.vocabulary import Mode
 
-    _print_loop_messages(verbose=verbose, as_json=as_json)
+    print_loop_messages(verbose=verbose, as_json=as_json)
     options = [*(["--verbose"] if verbose else []), *(["--json"] if as_json else [])]
     with house() as clinic, pages_served(clinic) as pages:
         server = None
@@ -302,17 +302,18 @@ def deliver_member(
     from nurture.delivery.share import Share
     from nurture.service.loop import run_member
 
-    _print_loop_messages(verbose=verbose, as_json=as_json)
+    print_loop_messages(verbose=verbose, as_json=as_json)
     host, _, port = (sandbox or "").rpartition(":")
     with house() as clinic:
         run_async(run_member(clinic, Share(number, workers), sandbox=(host, int(port)) if sandbox else None))
 
 
-def _print_loop_messages(*, verbose: bool, as_json: bool) -> None:
+def print_loop_messages(*, verbose: bool, as_json: bool) -> None:
+    """What `nurture run` says meanwhile."""
     import logging
 
     from nurture.cli.messages import print_messages
 
     print_messages(as_json=as_json)
-    # APScheduler tells of every wake-up; only its troubles matter here.
-    logging.getLogger("apscheduler").setLevel(logging.INFO if verbose else logging.WARNING)
+    # APScheduler tells of every wake-up, and warns of each while a job still runs; only its errors matter here.
+    logging.getLogger("apscheduler").setLevel(logging.INFO if verbose else logging.ERROR)

@@ -11,6 +11,7 @@ import pytest
 
 from nurture.cli import output
 from nurture.cli.messages import print_messages
+from nurture.cli.sending import print_loop_messages
 from nurture.clock import SystemClock
 
 
@@ -117,3 +118,11 @@ def test_log_messages_do_not_steer_the_terminal(capsys):
     shown = capsys.readouterr()
     assert not set("\x1b\x9b\x07\u202e") & set(shown.out + shown.err)
     assert json.loads(shown.out)["message"] == f"feed {STEERING}"
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_an_edition_that_takes_longer_than_a_round_is_no_news(capsys, verbose):
+    """APScheduler warns whenever a job still runs at its next time: every 2 seconds while mail leaves."""
+    print_loop_messages(verbose=verbose, as_json=False)
+    logging.getLogger("apscheduler.scheduler").warning("skipped: maximum number of running instances reached")
+    assert ("skipped" in capsys.readouterr().err) == verbose
