@@ -258,7 +258,8 @@ def erase(who: Who, *, yes: Yes = False, as_json: Json = False) -> None:
     if as_json:
         print_json(done)
         return
-    say(f"Erased contact {done.contact_id}; {done.canceled} waiting deliveries were canceled.")
+    mails = "mail was" if done.canceled == 1 else "mails were"
+    say(f"Erased contact {done.contact_id}; {done.canceled} waiting {mails} canceled.")
     if not done.suppressed:
         say("Somebody else has the same address, so it is not suppressed.", style="yellow")
 

@@ -114,8 +114,11 @@ def approve(
 def cancel(edition: Edition, *, yes: Yes = False, as_json: Json = False) -> None:
     """End an edition: what is out is out, what waits is canceled."""
     from nurture.delivery import control
+    from nurture.service.approving import refuse_coming
+    from nurture.store.editions import EditionId
 
     with house() as clinic:
+        refuse_coming(clinic, EditionId.parse(edition))
         with clinic.store.read() as connection:
             found = _edition(connection, edition)
         confirm(f"Cancel all mail of {found.public_id} that still waits?", yes=yes)

@@ -69,7 +69,7 @@ def show(*, as_json: Json = False) -> None:
 
 def _print_records(keys: Sequence[PublishedKey]) -> None:
     for key in keys:
-        say(f"# {key.sender}: {key.algorithm}")
+        say(f"; {key.sender}: {key.algorithm}")  # a comment in a zone file, too (RFC 1035 5.1)
         # a line each: nothing that people copy may be broken by the width of a terminal
         typer.echo(key.record.zone_line)
 

@@ -79,6 +79,7 @@ def _type_name(name: str) -> str:
 def _go_back(opened: House, *, yes: bool, as_json: bool) -> None:
     from nurture.service import going_live
 
+    going_live.refuse_sandbox(opened)
     confirm("Take all mail back into the sandbox?", yes=yes)
     done = going_live.go_back(opened)
     if as_json:

@@ -102,8 +102,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
             name.lstrip(">"),
             justify="right" if name.startswith(">") else "left",
             overflow="fold",
-            # where all cells are single words, other columns make room
-            no_wrap=name.lstrip(">") in _WHOLE or not any(" " in row[place] for row in cells),
+            # where all cells and the header are single words, other columns make room
+            no_wrap=name.lstrip(">") in _WHOLE or not any(" " in row[place] for row in (columns, *cells)),
         )
     for row in cells:
         # Text, not str: a contact's name is data, never markup

@@ -166,10 +166,11 @@ def send(
         clinic.workspace.campaign(campaign)  # a wrong name is told before the question
         confirm(f"Make an edition of {campaign} now?", yes=yes)
         done = send_now(clinic, campaign)
+        zone = clinic.workspace.settings.zone
     if as_json:
         print_json(done)
     else:
-        _print_sent(done)
+        _print_sent(done, zone)
     if done.stopped or done.account.uncertain:
         raise typer.Exit(1)
 
@@ -205,7 +206,7 @@ def _print_test(done: MailTest) -> None:
     )
 
 
-def _print_sent(done: Sent) -> None:
+def _print_sent(done: Sent, zone: ZoneInfo) -> None:
     found = done.account
     if found.reason:
         say(f"{found.edition} is skipped: {found.reason.replace('_', ' ')}.", style="yellow")
@@ -227,6 +228,8 @@ def _print_sent(done: Sent) -> None:
             say(f"Due, but waiting: {slow.waiting} of {slow.subject}: {slow.words}.", style="yellow")
         if found.waiting:
             say("Keep `nurture run` running, so that they leave.")
+    if done.opens_at is not None:
+        say(f"The first may leave on {done.opens_at.astimezone(zone):%a %Y-%m-%d %H:%M}.", style="yellow")
 
 
 def run(
@@ -249,7 +252,7 @@ def run(
     from nurture.service.pages import pages_served
     from nurture.vocabulary import Mode
 
-    _print_loop_messages(verbose=verbose, as_json=as_json)
+    print_loop_messages(verbose=verbose, as_json=as_json)
     options = [*(["--verbose"] if verbose else []), *(["--json"] if as_json else [])]
     with house() as clinic, pages_served(clinic) as pages:
         server = None
@@ -299,17 +302,18 @@ def deliver_member(
     from nurture.delivery.share import Share
     from nurture.service.loop import run_member
 
-    _print_loop_messages(verbose=verbose, as_json=as_json)
+    print_loop_messages(verbose=verbose, as_json=as_json)
     host, _, port = (sandbox or "").rpartition(":")
     with house() as clinic:
         run_async(run_member(clinic, Share(number, workers), sandbox=(host, int(port)) if sandbox else None))
 
 
-def _print_loop_messages(*, verbose: bool, as_json: bool) -> None:
+def print_loop_messages(*, verbose: bool, as_json: bool) -> None:
+    """What `nurture run` says meanwhile."""
     import logging
 
     from nurture.cli.messages import print_messages
 
     print_messages(as_json=as_json)
-    # APScheduler tells of every wake-up; only its troubles matter here.
-    logging.getLogger("apscheduler").setLevel(logging.INFO if verbose else logging.WARNING)
+    # APScheduler tells of every wake-up, and warns of each while a job still runs; only its errors matter here.
+    logging.getLogger("apscheduler").setLevel(logging.INFO if verbose else logging.ERROR)

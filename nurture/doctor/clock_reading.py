@@ -6,6 +6,7 @@ SMTP tells no time, and a time server would be a stranger to ask. One request, n
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -17,6 +18,8 @@ from nurture.doctor.machine import ClockReading
 
 _SECONDS = 10.0  # so half of it, by which the time that is told may be wrong, is well below what is judged
 
+_NUMBER = re.compile(r"\[Errno -?\d+\] ")  # says nothing to people
+
 
 def read_clock(site: str, clock: Clock, *, seconds: float = _SECONDS) -> ClockReading:
     """The time that ``site`` (an http address) tells, against ``clock``; never raises for what the site does."""
@@ -26,7 +29,8 @@ def read_clock(site: str, clock: Clock, *, seconds: float = _SECONDS) -> ClockRe
         host = httpx2.URL(site).host
         headers = asyncio.run(_ask(site, seconds))
     except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
-        return ClockReading(host, words=f"{host} does not tell the time: {str(error) or type(error).__name__}")
+        words = _NUMBER.sub("", str(error)) or type(error).__name__
+        return ClockReading(host, words=f"{host} does not tell the time: {words}")
     answered = clock.now()
     told = _told(headers.get("date", ""), headers.get("age", ""))
     if told is None:

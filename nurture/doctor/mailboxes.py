@@ -62,7 +62,8 @@ def judge_mailbox(lookup: MailboxLookup, addresses: tuple[str, ...]) -> Check:
         return judge.unknown(f"{lookup.domain} has no MX record, and its address is not known")
     seen = ", ".join(shown(record, 80) for record in answer.records[:5])
     if len(dead) == len(lookup.hosts):
-        return judge.fail(f"{seen}: none of these hosts has an address", mend)
+        what = f"Give these hosts an address (A or AAAA), or name others: answers to {used} are lost without it."
+        return judge.fail(f"{seen}: none of these hosts has an address", what)
     if dead:
         what = f"Take the record of {shown(dead[0], 80)} out, or give that host an address."
         return judge.warn(f"{seen}: {shown(dead[0], 80)} has no address", what)

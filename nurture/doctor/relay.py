@@ -76,7 +76,8 @@ def _tls(about: str, session: Session, now: datetime) -> Check:
     if session.certificate_ends is None:
         return judge.unknown(f"{session.tls}; the certificate does not say when it ends")
     days = (session.certificate_ends - now).days
-    seen = f"{session.tls}, certificate verified, valid until {session.certificate_ends:%Y-%m-%d} ({days} days)"
+    left = "1 day" if days == 1 else f"{days} days"
+    seen = f"{session.tls}, certificate verified, valid until {session.certificate_ends:%Y-%m-%d} ({left})"
     if days < SOON_DAYS:
         return judge.warn(seen, "Ask who runs the server to renew it: without it no mail leaves.")
     return judge.ok(seen)

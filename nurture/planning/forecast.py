@@ -107,8 +107,9 @@ def forecast_figures(store: Store, workspace: Workspace, campaign: str, due: Due
         outlook = look(connection, workspace, now=now)
         play = _Play(connection, outlook, all_news(connection, workspace))
         for name, earlier in outlook.due(until=due.occurrence.at):
-            if (name, earlier.key) != (campaign, due.key):
-                play.edition(name, earlier)
+            if (name, earlier.key) == (campaign, due.key):
+                break  # what is due at the same minute but made later takes nothing away from it
+            play.edition(name, earlier)
         return play.people(campaign, due.occurrence.at).count.figures()
 
 
@@ -201,7 +202,7 @@ class _Play:
             due_at=at,
             local=at.astimezone(self._outlook.zone),
             decision=due.decision,
-            note=due.words or self._words.of(EditionId(name, due.key)),
+            note=self._note(name, due),
             skipped=None if missed else people.skipped(campaign),
             meant=people.meant,
             queued=len(people.sent),
@@ -210,6 +211,11 @@ class _Play:
             reasons=people.count.reasons,
             spread=campaign.spread,
         )
+
+    def _note(self, name: str, due: Due) -> str:
+        if due.reason is EditionReason.PAUSED and due.occurrence.at > self._outlook.now:
+            return "the campaign is paused"  # its time has not gone by yet
+        return due.words or self._words.of(EditionId(name, due.key))
 
     def people(self, name: str, at: datetime) -> _People:
         """Who an edition would be for that is due ``at``, after those that were played."""

@@ -65,6 +65,13 @@ def hold(house: House, name: EditionId, *, by: str) -> Word:
     return Word(name, control.hold_edition(house.store, row.id, by=by, now=now), True)
 
 
+def refuse_coming(house: House, name: EditionId) -> None:
+    """Raises `InputError` for an edition that comes and is not made yet, `NotFoundError` for none; to end one."""
+    if not _find(house, name):
+        _coming(house, name)
+        raise InputError(f"{name} is not made yet; nurture hold {name} stops it before")
+
+
 def _approve_coming(
     connection: Connection, coming: Coming, mode: Mode, *, by: str, house: House, as_it_is: bool
 ) -> bool:

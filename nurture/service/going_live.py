@@ -6,13 +6,14 @@ for nothing, because all history is kept by mode.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from nurture.delivery.guard import refuse_copy
+from nurture.delivery.guard import refuse_copy, rise
 from nurture.doctor.resolving import Question
-from nurture.errors import InputError
+from nurture.errors import CopyError, InputError
 from nurture.planning.forecast import ForecastEdition, forecast
 from nurture.planning.outlook import loaded_campaigns
 from nurture.reports.reach import Reach, reach
@@ -117,7 +118,16 @@ def go_live(house: House, circumstances: Circumstances, *, clinic: str) -> Live:
         meta.set_mode(connection, Mode.LIVE, now)
         # as seen now: else what is due before the loop's first look would count as due before the file was there
         campaigns.record_versions(connection, loaded_campaigns(house.workspace), mode=Mode.LIVE, now=now)
+    with contextlib.suppress(CopyError):  # then nothing leaves, and `nurture status` says so
+        # else a copy made before the first mail would not be noticed, and both would send it
+        rise(house.store, house.workspace.settings.zone, now)
     return Live(now, test)
+
+
+def refuse_sandbox(house: House) -> None:
+    """Raises `InputError` if it is in the sandbox already."""
+    with house.store.read() as connection:
+        _refuse_sandbox(connection)
 
 
 def go_back(house: House) -> Undone:
@@ -127,8 +137,7 @@ def go_back(house: House) -> Undone:
     """
     now = house.clock.now()
     with house.store.write() as connection:
-        if meta.get_mode(connection) is not Mode.LIVE:
-            raise InputError("the clinic is not live; all mail stays in the sandbox")
+        _refuse_sandbox(connection)
         meta.set_mode(connection, Mode.SANDBOX, now)
         waiting = state_counts(connection, mode=Mode.LIVE, states=WAITING_STATES)
     return Undone(sum(waiting.values()))
@@ -138,6 +147,11 @@ def _refuse_live(connection: Connection) -> None:
     if meta.get_mode(connection) is Mode.LIVE:
         since = meta.live_since(connection)
         raise InputError(f"the clinic is live since {since:%Y-%m-%d %H:%M} UTC; nurture go-live --undo returns")
+
+
+def _refuse_sandbox(connection: Connection) -> None:
+    if meta.get_mode(connection) is not Mode.LIVE:
+        raise InputError("the clinic is not live; all mail stays in the sandbox")
 
 
 def _in_files(house: House, now: datetime) -> Iterator[str]:
@@ -174,7 +188,8 @@ def _outside(house: House, circumstances: Circumstances) -> Iterator[str]:
         return  # the DNS has nothing about domains of examples
     report = doctor.examine(house, question=circumstances.question, online=circumstances.online)
     for failed in report.failed:
-        yield f"doctor: {failed.name} of {failed.about}: {failed.seen}. {failed.mend}"
+        record = " nurture doctor shows it, ready to be copied." if failed.record else ""
+        yield f"doctor: {failed.name} of {failed.about}: {failed.seen}. {failed.mend}{record}"
 
 
 def _send_test(house: House, found: Readiness) -> MailTest:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from nurture.delivery.event_loop import run_async
 from nurture.delivery.guard import refuse_copy
@@ -13,7 +14,7 @@ from nurture.reports.accounts import EditionAccount, accounts
 from nurture.reports.pacing import Slowed, slowed
 from nurture.service.delivering import open_worker
 from nurture.service.house import House
-from nurture.store import editions, workers
+from nurture.store import deliveries, editions, workers
 from nurture.store.senders import StoppedSender
 from nurture.vocabulary import WorkerRole
 
@@ -24,6 +25,7 @@ class Sent:
 
     ``by_loop``: a running loop delivers it. ``stopped``: the senders whose server could not be used.
     ``slowed``: the senders and providers whose mail waits for a limit. ``held``: why nothing of it leaves.
+    ``opens_at``: when the first of them may leave, if none may now.
     """
 
     account: EditionAccount
@@ -31,6 +33,7 @@ class Sent:
     stopped: tuple[StoppedSender, ...] = ()
     slowed: tuple[Slowed, ...] = ()
     held: str | None = None
+    opens_at: datetime | None = None
 
 
 def send_now(house: House, campaign: str) -> Sent:
@@ -43,11 +46,19 @@ def send_now(house: House, campaign: str) -> Sent:
     by_loop = _loop_is_alive(house)
     stopped = () if by_loop else run_async(_deliver(house)).stopped
     found = accounts(house.store, mode=house.mode(), edition=str(edition))
+    now = house.clock.now()
     with house.store.read() as connection:
-        slow = slowed(connection, house.workspace.settings, mode=found.mode, now=house.clock.now())
+        slow = slowed(connection, house.workspace.settings, mode=found.mode, now=now)
         row = editions.find(connection, edition, mode=found.mode)
-    held = row.held_because if row else None
-    return Sent(found.editions[0], by_loop, stopped, tuple(each for each in slow if each.waiting), held)
+        opens_at = deliveries.opens_at(connection, row.id) if row else None
+    return Sent(
+        found.editions[0],
+        by_loop,
+        stopped,
+        slowed=tuple(each for each in slow if each.waiting),
+        held=row.held_because if row else None,
+        opens_at=opens_at if opens_at is not None and opens_at > now else None,
+    )
 
 
 async def _deliver(house: House) -> DeliverySummary:

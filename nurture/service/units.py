@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from nurture.errors import InputError
+from nurture.workspace.workspace import SETTINGS_FILE
 
 NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _UNIT: Final = """\
@@ -46,6 +47,7 @@ MemoryMax=1G
 [Install]
 WantedBy=default.target
 """
+_WORKSPACE: Final = re.compile(r"^EnvironmentFile=-(.*)/data/environment$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ def user_unit(workspace: Path, *, python: str) -> str:
 def install(workspace: Path, units: Path, *, name: str, python: str) -> Installed:
     """Write the unit into the folder ``units``, whole or not at all; what is the same stays untouched.
 
-    Raises `InputError` for a name or a path that no unit can hold, or a file there that somebody else wrote.
+    Raises `InputError` for a name or a path that no unit can hold, or a file there that somebody else wrote, or that
+    is another clinic's.
     """
     file = unit_file(units, name)
     text = user_unit(workspace, python=python)
@@ -79,6 +82,7 @@ def install(workspace: Path, units: Path, *, name: str, python: str) -> Installe
         if present == text:
             return Installed(file.name, file, changed=False)
         _refuse_others(file, present)
+        _refuse_another_clinic(file, present, workspace)
     try:
         units.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=units, prefix=".nurture-", delete=False, encoding="utf-8") as draft:
@@ -111,6 +115,14 @@ def unit_file(units: Path, name: str) -> Path:
 def _refuse_others(file: Path, text: str) -> None:
     if "written by `nurture service install`" not in text.partition("\n")[0]:
         raise InputError(f"{file} was not written by nurture; choose another --name")
+
+
+def _refuse_another_clinic(file: Path, text: str, workspace: Path) -> None:
+    """That a clinic moved is no reason: then there is none where it was."""
+    found = _WORKSPACE.search(text)
+    other = Path(found[1].replace("%%", "%")) if found else workspace
+    if other != workspace and (other / SETTINGS_FILE).exists():
+        raise InputError(f"{file} is the clinic's in {other}; give this one a name of its own: --name NAME")
 
 
 def _plain(text: str) -> str:

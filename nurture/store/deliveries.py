@@ -79,6 +79,16 @@ def next_due_at(connection: sa.Connection, *, mode: Mode, after: datetime) -> da
     return found
 
 
+def opens_at(connection: sa.Connection, edition_id: int) -> datetime | None:
+    """When the first of an edition's queued mails may leave, or might have; None: none is queued."""
+    found: datetime | None = connection.scalar(
+        sa.select(sa.func.min(delivery.c.not_before)).where(
+            delivery.c.edition_id == edition_id, delivery.c.state == DeliveryState.QUEUED
+        )
+    )
+    return found
+
+
 def due_senders(connection: sa.Connection, *, mode: Mode, now: datetime) -> tuple[str, ...]:
     """The senders that have something to do now, by name."""
     names = connection.execute(

@@ -1,6 +1,7 @@
 """The commands as a clinic uses them, from an empty folder to the answer why."""
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -107,6 +108,15 @@ def test_sending_twice_mails_nobody_twice(sent):
     assert ran.code == 0
     assert as_json(ran)["account"]["sent"] == 0
     assert len(list((sent.root / "data/sandbox/Maildir/new").iterdir())) == 2
+
+
+def test_send_says_when_a_mail_that_waits_for_the_window_may_leave(clinic):
+    clinic.open_all_week()
+    clinic.change("nurture.yaml", "07:00-21:00", "19:00-21:00")
+    clinic.import_contacts()
+    ran = clinic.run("send", "partner-news", "--yes")
+    assert "0 sent now, 2 wait for their time." in ran.out
+    assert re.search(r"The first may leave on \w{3} \d{4}-\d\d-\d\d 19:00\.", ran.out), ran.out
 
 
 def test_a_missing_mail_shows_in_the_accounts(sent):

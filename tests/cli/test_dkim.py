@@ -54,6 +54,13 @@ def test_what_new_prints_can_be_put_into_the_settings(clinic):
     assert [line for line in shown.out.splitlines() if "._domainkey." in line] == records
 
 
+def test_what_show_prints_is_a_zone_file_for_doctor(clinic, made):
+    configure(clinic, json.dumps([{name: key[name] for name in ("domain", "selector", "key")} for key in made]))
+    (clinic.root / "clinic.zone").write_text(clinic.run("dkim", "show").out)
+    ran = clinic.run("doctor", "--zone-file", "clinic.zone", "--json")
+    assert [check["health"] for check in json.loads(ran.out)["checks"] if check["check"] == "dkim"] == ["ok", "ok"]
+
+
 def test_show_has_the_same_records_as_new(clinic, made):
     settings = [{name: key[name] for name in ("domain", "selector", "key")} for key in made]
     configure(clinic, json.dumps(settings))

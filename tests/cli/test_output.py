@@ -11,6 +11,7 @@ import pytest
 
 from nurture.cli import output
 from nurture.cli.messages import print_messages
+from nurture.cli.sending import print_loop_messages
 from nurture.clock import SystemClock
 
 
@@ -34,6 +35,13 @@ def test_a_narrow_terminal_loses_no_cell_and_breaks_no_word(capsys, monkeypatch,
     for word in ("7", "partner-news@2026-12-01T09:30", "odette@cottonwooddance.example", "sandbox"):
         assert word in out.split()
     assert all(len(line) <= width for line in out.splitlines())
+
+
+@pytest.mark.parametrize("width", range(70, 100))
+def test_a_headers_words_make_room_before_a_cell_is_cut(capsys, monkeypatch, width):
+    """As while an edition waits: no mail of it has an answer yet."""
+    out = shown(capsys, monkeypatch, width, (*ROW[:3], None))
+    assert set(ROW[1:3]) <= set(out.split())
 
 
 def test_a_wide_terminal_gets_columns(capsys, monkeypatch):
@@ -110,3 +118,11 @@ def test_log_messages_do_not_steer_the_terminal(capsys):
     shown = capsys.readouterr()
     assert not set("\x1b\x9b\x07\u202e") & set(shown.out + shown.err)
     assert json.loads(shown.out)["message"] == f"feed {STEERING}"
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_an_edition_that_takes_longer_than_a_round_is_no_news(capsys, verbose):
+    """APScheduler warns whenever a job still runs at its next time: every 2 seconds while mail leaves."""
+    print_loop_messages(verbose=verbose, as_json=False)
+    logging.getLogger("apscheduler.scheduler").warning("skipped: maximum number of running instances reached")
+    assert ("skipped" in capsys.readouterr().err) == verbose

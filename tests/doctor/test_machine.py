@@ -82,6 +82,8 @@ def test_the_time_that_a_site_tells(headers, ahead):
 
 
 def test_a_site_that_does_not_answer():
+    reading = read_clock("http://nobody.invalid/", DrivenClock(NOW))
+    assert "Errno" not in reading.words
     reading = read_clock("http://127.0.0.1:1/", DrivenClock(NOW))
     assert reading.ahead is None
     assert judge_clock(reading).health is Health.UNKNOWN

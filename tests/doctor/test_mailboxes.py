@@ -31,3 +31,6 @@ def test_answers_can_arrive_or_not(zone, lines, health, words):
     assert words in check.seen
     if health is Health.FAIL:
         assert "hello@clinic.example" in check.mend
+        assert ("Publish" in check.mend) != ("none of these" in check.seen), (
+            "those that are there are not to be published"
+        )

@@ -144,13 +144,13 @@ def test_servers_are_asked_at_once():
         assert all(isinstance(lookup.session, Session) for lookup in probe_all(routes, seconds=20))
 
 
-@pytest.mark.parametrize(("days", "health"), [(90, Health.OK), (20, Health.WARN)])
+@pytest.mark.parametrize(("days", "health"), [(90, Health.OK), (20, Health.WARN), (1, Health.WARN)])
 def test_how_long_a_certificate_holds(days, health):
     now = datetime(2026, 12, 1, tzinfo=UTC)
     session = Session("TLSv1.3", now + timedelta(days=days, hours=1), (), None)
     checks = list(judge_relay(RelayLookup("mx.example:465", ("main",), session), largest=1, now=now))
     assert checks[1].health is health
-    assert f"({days} days)" in checks[1].seen
+    assert f"({days} day{'s' if days > 1 else ''})" in checks[1].seen
 
 
 def test_a_password_that_cannot_be_read_is_told_without_dialing(tmp_path: Path, certificate):

@@ -293,6 +293,16 @@ def test_figures_are_the_same_before_and_after_it_is_made(live: Clinic) -> None:
     assert before.expires_at == after.expires_at
 
 
+def test_of_two_at_the_same_minute_the_figures_count_the_one_that_is_made_first(live: Clinic) -> None:
+    """As `plan` does: both leave what the gap between two newsletters allows to the first."""
+    live.campaign("spring-letter")
+    for found in forecast(live.store, live.workspace, now=live.now, days=10):
+        due = coming(live, found.id).due
+        figures = forecast_figures(live.store, live.workspace, found.id.campaign, due, now=live.now)
+        assert (found.id.campaign, figures.mails) in [("partner-news", 3), ("spring-letter", 0)]
+        assert (figures.mails, figures.reasons) == (found.queued, found.reasons)
+
+
 def test_the_brake_of_the_first_edition_counts_from_the_word(live: Clinic) -> None:
     """Else all would leave at once where nobody said a word before the hour of looking was over."""
     file = live.root / "nurture.yaml"

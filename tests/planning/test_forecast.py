@@ -76,7 +76,7 @@ def test_what_stands_in_the_way_is_told(clinic):
     with clinic.store.write() as connection:
         campaigns.pause(connection, "partner-news", by="owner", now=clinic.now)
     (found,) = look_ahead(clinic, 20)
-    assert (found.note, found.queued) == ("its time went by while the campaign was paused", 0)
+    assert (found.note, found.queued) == ("the campaign is paused", 0)
 
 
 def test_a_renamed_file_is_seen_before_any_planner_has(clinic):

@@ -1,6 +1,8 @@
 """Going live: what stands before it, whom it reaches, and that nothing old ever leaves."""
 
 import os
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +10,8 @@ import pytest
 import sqlalchemy as sa
 
 from nurture.clock import DrivenClock
+from nurture.delivery.copies import Doubt
+from nurture.delivery.guard import look
 from nurture.doctor.zone_file import zone_file_question
 from nurture.errors import InputError
 from nurture.reports.accounts import accounts
@@ -168,6 +172,20 @@ def test_after_thirty_days_in_the_sandbox_the_first_live_edition_is_complete_and
     assert (edition.planned, edition.skipped) == (120, 0)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # a file is copied
+def test_a_copy_that_was_made_before_the_first_live_mail_is_noticed(house, account, circumstances, tmp_path) -> None:
+    made_real(house, account)
+    go_live(house, circumstances, clinic=CLINIC)
+    with closing(sqlite3.connect(house.store.path)) as original, closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        original.backup(copy)
+    assert look(house.store) is None
+    (tmp_path / "database-address").write_text(f"sqlite:///{tmp_path / 'copy.db'}")
+    with open_house(house.root, clock=house.clock) as copied:
+        found = look(copied.store)
+    assert found is not None
+    assert found.doubt is Doubt.COPIED
+
+
 def test_the_way_back(house, account, circumstances) -> None:
     with pytest.raises(InputError, match="not live"):
         go_back(house)
@@ -203,6 +221,15 @@ def test_what_doctor_calls_a_failure_stands_before_it(house, account, circumstan
     (obstacle,) = examine(house, asked).obstacles
     assert obstacle.startswith("doctor: mx of cedarhillpt.com: ")
     assert "null MX" in obstacle
+
+
+def test_a_record_that_is_to_be_published_is_said_to_stand_elsewhere(house, account, circumstances, tmp_path) -> None:
+    made_real(house, account)
+    (tmp_path / "bare.zone").write_text("".join(line for line in ZONE.splitlines(keepends=True) if "DMARC" not in line))
+    asked = replace(circumstances, question=zone_file_question(tmp_path / "bare.zone"))
+    (obstacle,) = examine(house, asked).obstacles
+    assert "Publish this TXT record" in obstacle
+    assert obstacle.endswith("nurture doctor shows it, ready to be copied.")
 
 
 def test_the_earlier_list_may_be_imported_instead(house, account, circumstances) -> None:

@@ -134,6 +134,21 @@ def test_a_unit_is_written_once_and_taken_back(tmp_path):
     assert not uninstall(units, name="nurture").changed
 
 
+def test_a_second_clinic_does_not_take_the_units_name_of_the_first(tmp_path):
+    units, first, second = tmp_path / "units", tmp_path / "first 100%", tmp_path / "second"
+    first.mkdir()
+    (first / "nurture.yaml").write_text("")
+    install(first, units, name="nurture", python="/usr/bin/python3")
+    with pytest.raises(
+        InputError, match=r"is the clinic's in .*first 100%; give this one a name of its own: --name NAME"
+    ):
+        install(second, units, name="nurture", python="/usr/bin/python3")
+    assert install(second, units, name="second", python="/usr/bin/python3").changed
+    assert install(first, units, name="nurture", python="/usr/bin/python3.13").changed, "a newer Python"
+    first.rename(second)  # the clinic moved
+    assert install(second, units, name="nurture", python="/usr/bin/python3").changed
+
+
 def test_what_others_wrote_stays_and_odd_names_are_refused(tmp_path):
     theirs = tmp_path / "mail.service"
     theirs.write_text("[Service]\n")
