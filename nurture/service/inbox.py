@@ -87,7 +87,13 @@ def take_in(house: House, mailbox: Mailbox, session: MailboxSession) -> TakenIn:
         judged = list(_judged(batch, ourselves))
         with house.store.write_in_turn() as connection:
             found = _settle(
-                connection, house.workspace.settings, batch.position, judged, ring=ring, now=house.clock.now()
+                connection,
+                house.workspace.settings,
+                batch.position,
+                judged,
+                ring=ring,
+                from_outside=session.comes_into(batch.position.folder),
+                now=house.clock.now(),
             )
             kinds.update(found)
     return TakenIn(kinds, first_time=not positions)
@@ -132,6 +138,7 @@ def _settle(
     judged: Iterable[Judged],
     *,
     ring: KeyRing | None,
+    from_outside: bool,
     now: datetime,
 ) -> Counter[MailKind]:
     """Match, write down, act, and move on, in one transaction."""
@@ -144,7 +151,7 @@ def _settle(
     ours = inbound.record(connection, rows)  # another reader may have been faster
     for each in fresh:
         if each.key in ours:
-            arrived = Arrived(each.mail, each.judgement, position.account, position.folder, mode)
+            arrived = Arrived(each.mail, each.judgement, position.account, position.folder, mode, from_outside)
             _act_alone(connection, each, links[each.key], settings, arrived, now=now)
     inbound.move_to(connection, position)
     came_in = max((each.raw.received_at for each in judged if _came_in(each, position)), default=None)

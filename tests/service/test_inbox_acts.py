@@ -74,7 +74,7 @@ class Clinic:
 def clinic(tmp_path: Path, database_url: str):
     root = tmp_path / "clinic"
     init_workspace(root, Answers(), now=datetime(2026, 11, 20, 20, tzinfo=UTC))
-    for name in ("new", "cur", "tmp", ".Sent/new", ".Sent/cur", ".Sent/tmp"):
+    for name in ("new", "cur", "tmp", ".Sent/new", ".Sent/cur", ".Sent/tmp", ".Junk/new", ".Junk/cur"):
         (root / "mail" / name).mkdir(parents=True)
     address = tmp_path / "database-address"
     address.write_text(database_url)
@@ -176,8 +176,13 @@ def test_an_answer_in_the_sent_folder_stops_the_clock(clinic: Clinic) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "names_it", "stops"),
-    [("new", False, False), ("new", True, True), (".Sent/new", False, True)],
-    ids=["a stranger's in our name", "a copy to ourselves", "not by its answer button"],
+    [("new", False, False), (".Junk/new", False, False), ("new", True, True), (".Sent/new", False, True)],
+    ids=[
+        "a stranger's in our name",
+        "a stranger's that was taken for spam",
+        "a copy to ourselves",
+        "not by its button",
+    ],
 )
 def test_a_mail_in_our_name_in_the_inbox_must_name_what_it_answers(
     clinic: Clinic, folder: str, names_it: bool, stops: bool

@@ -99,6 +99,25 @@ def test_the_junk_folder_is_found_by_its_use_or_usual_name(server, reader, name,
     assert reader.read() == ["reply"]
 
 
+@pytest.mark.parametrize(
+    ("name", "flags", "from_outside"),
+    [
+        ("INBOX", "", True),
+        ("Verd&AOQ-chtig", "\\Junk", True),
+        ("Bulk Mail", "", True),
+        ("Alle", "\\All", True),
+        ("Gesendet", "\\Sent", False),
+        ("Gesendete Objekte", "", False),
+    ],
+)
+def test_mail_comes_into_all_folders_but_those_of_what_was_sent(server, open_reader, name, flags, from_outside):
+    server.folders[name] = Folder(flags=flags)
+    shown = name.replace("&AOQ-", "ä")
+    reader = open_reader(shown)
+    reader.read(BEGAN)
+    assert reader.session.comes_into(shown) is from_outside
+
+
 def test_folders_with_odd_names_are_read(server, open_reader):
     reader = open_reader("INBOX", "Möbel & 日本", "a*b")
     server.folders["M&APY-bel &- &ZeVnLA-"] = Folder()
