@@ -169,7 +169,10 @@ def replied(connection: Connection, heard: Understood) -> bool:
 def auto_replied(
     connection: Connection, heard: Understood, *, kind: str, until: date | None, new_address: str | None
 ) -> bool:
-    """A machine answered: an absence is kept, a change of address is proposed. False: known already."""
+    """A machine answered: an absence is kept, a change of address is proposed. False: known already.
+
+    Who is away gets no mail, so an absence counts only where it proves that it answers a mail to the very person.
+    """
     mail, contact_id = heard.match.mail, heard.match.contact_id
     data: dict[str, Any] = {"kind": kind, "until": until.isoformat() if until else None}
     if mail is not None:
@@ -181,7 +184,8 @@ def auto_replied(
     if contact_id is None:
         return False
     last_day = absence_until(until, today=heard.settings.today(heard.now))
-    if last_day is not None:
+    proven = heard.match.by in PROVEN and mail is not None and mail.contact_id == contact_id
+    if last_day is not None and proven:
         feedback.away(connection, contact_id, last_day, heard.now)
     if kind in (ProposalKind.LEFT, ProposalKind.MOVED):
         feedback.propose(connection, contact_id, ProposalKind(kind), new_address, heard.now, key=heard.key)

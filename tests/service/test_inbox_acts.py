@@ -203,6 +203,37 @@ def test_a_bounce_that_names_no_mail_of_ours_is_a_forgery_for_all_we_know(clinic
     assert [row.data["act"] for row in clinic.rows(sa.select(event.c.data))] == ["record"]
 
 
+AWAY = "I am away and will be back on 9 December 2026."
+
+
+def absences(clinic: Clinic) -> dict[int, date]:
+    people = clinic.outbox.column("contact_id")
+    with clinic.house.store.read() as connection:
+        found = feedback.absences(connection, people, on=date(2026, 12, 2))
+    return {people.index(contact) + 1: until for contact, until in found.items()}
+
+
+def test_an_absence_that_answers_none_of_our_mails_silences_nobody(clinic: Clinic) -> None:
+    """Anybody can write it in another's name, each month anew; and each reader knows the Message-ID of one mail."""
+    clinic.arrives(reply_from(1, AWAY, more="\nAuto-Submitted: auto-replied"))
+    clinic.arrives(reply_from(2, AWAY, answers=2, more="\nAuto-Submitted: auto-replied"))
+    clinic.arrives(reply_from(3, AWAY, answers=4, more="\nAuto-Submitted: auto-replied"))
+    clinic.read()
+    assert absences(clinic) == {2: date(2026, 12, 9)}
+
+
+def test_an_absence_that_comes_to_the_return_path_of_our_mail_is_believed(clinic: Clinic) -> None:
+    """Where RFC 3834 4 wants it, perhaps without a word of what it answers."""
+    ring = link_keys(clinic.house.store, clinic.house.data, now=NOW)
+    keys = clinic.outbox.column("recipient_key")
+    for number, key in ((1, keys[0]), (2, "another's")):
+        token = make_token(ring.newest, LinkPurpose.BOUNCE, clinic.outbox.delivery_ids[number - 1], key)
+        to = f"\nDelivered-To: hello+b.{token}@clinic.example"
+        clinic.arrives(reply_from(number, AWAY, more=f"{to}\nAuto-Submitted: auto-replied"))
+    clinic.read()
+    assert absences(clinic) == {1: date(2026, 12, 9)}
+
+
 def test_a_mail_program_that_leaves_for_its_reader_is_followed(clinic: Clinic) -> None:
     """Gmail's own words for a `List-Unsubscribe` that is a `mailto:`."""
     ring = link_keys(clinic.house.store, clinic.house.data, now=NOW)
