@@ -15,6 +15,7 @@ from nurture.inbox.ses_notification import ses_notification
 from nurture.vocabulary import BounceKind, MailKind
 
 _SAYS_NOTHING = re.compile(r"(?:smtp)?[;\s]*(?:[245]\d\d)?[ \-]*(?:[245]\.\d+\.\d+)?\W*")
+_LOOKED_AT = 6000  # characters; more than a reason is looked at, for addresses become shorter
 
 
 def judge_bounce(mail: Mail) -> Judgement | None:
@@ -75,7 +76,8 @@ def _from_notice(address: str, beside: str, notice: FailureNotice) -> BouncedRec
 
 
 def _without_addresses(words: str) -> str:
-    """An address says nothing about itself, whatever words are in it (``unknown-user@…``)."""
+    """The beginning; an address says nothing about itself, whatever words are in it (``unknown-user@…``)."""
+    words = words[:_LOOKED_AT]
     for address in dict.fromkeys(addresses_in(words)):
         words = words.replace(address, "@")
     return words
