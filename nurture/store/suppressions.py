@@ -22,6 +22,8 @@ from nurture.vocabulary import SuppressionReason, SuppressionScope
 
 # What somebody did with a mail of the sandbox; it ends when the clinic goes live.
 REHEARSED = "sandbox: "
+# The end of a source: it goes along with the person from an earlier address.
+CARRIED = ", address changed"
 
 
 @dataclass(frozen=True, slots=True)
