@@ -153,7 +153,7 @@ def _ask_the_owner(connection: Connection, heard: Understood, what: str) -> bool
         subject = who = f"contact {contact}"
         shown = f"nurture contacts show {contact}, then "
     words = f"{what} ({who}): {shown}nurture contacts suppress ADDRESS"
-    return alerts.raise_alert(connection, AlertKind.LEAVE_UNPROVEN, subject, words, heard.now)
+    return alerts.raise_by_stranger(connection, AlertKind.LEAVE_UNPROVEN, subject, words, heard.now)
 
 
 def replied(connection: Connection, heard: Understood) -> bool:

@@ -202,7 +202,7 @@ def _tell(connection: Connection, judged: Judged, failure: StepFailedError, *, n
         f"a mail ({judged.judgement.kind}) that came {judged.raw.received_at:%Y-%m-%d %H:%M} UTC could not be followed "
         f"({fault}). Read it in the mailbox, do what it asks for, and report the fault."
     )
-    alerts.raise_alert(connection, AlertKind.MAIL_UNFOLLOWED, judged.key, words, now)
+    alerts.raise_by_stranger(connection, AlertKind.MAIL_UNFOLLOWED, judged.key, words, now)
 
 
 def _place_of(error: BaseException | None) -> str:

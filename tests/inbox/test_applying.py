@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from nurture.delivery import control
 from nurture.inbox.applying import Bounced, Understood, auto_replied, bounce, complaint, opt_out, replied
 from nurture.inbox.matching import Match
-from nurture.store import Store, accounts, campaigns, feedback
+from nurture.store import Store, accounts, alerts, campaigns, feedback
 from nurture.store.alerts import open_alerts
 from nurture.store.erasure import erase_contact
 from nurture.store.schema import delivery, edition
-from nurture.vocabulary import BounceAct, BounceKind, DeliveryState, MatchedBy, Mode
+from nurture.vocabulary import AlertKind, BounceAct, BounceKind, DeliveryState, MatchedBy, Mode
 from nurture.workspace.settings import Settings
 from tests.delivery.outbox import Outbox
 from tests.inbox.conftest import LATER, Inbox, sent
@@ -276,3 +276,16 @@ def test_the_accounts_balance_whatever_comes_back(inbox: Inbox, again: int) -> N
     with inbox.store.read() as connection:
         counted = accounts.state_counts(connection, mode=Mode.LIVE, states=[DeliveryState.SENT])
     assert counted == {DeliveryState.SENT: 3}
+
+
+def test_wishes_that_nothing_proves_do_not_bury_the_owner(inbox: Inbox) -> None:
+    heard = inbox.heard(1, proven=False)
+    asked = [
+        leave(inbox, replace(heard, key=f"{number:012}", match=replace(heard.match, mail=None, contact_id=None)))
+        for number in range(alerts.MOST_BY_STRANGERS + 20)
+    ]
+    assert not any(asked)
+    with inbox.store.read() as connection:
+        found = [each for each in open_alerts(connection) if each.kind is AlertKind.LEAVE_UNPROVEN]
+    assert len(found) == alerts.MOST_BY_STRANGERS + 1
+    assert found[-1].subject == "and more"
