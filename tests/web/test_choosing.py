@@ -147,6 +147,24 @@ def test_what_is_tried_in_the_sandbox_ends_when_the_clinic_goes_live(desk: Desk)
     assert desk.left() == []
 
 
+def test_a_mail_of_the_sandbox_changes_no_wish_of_a_live_clinic(desk: Desk) -> None:
+    save(desk, gap="90", pause="2026-12-24", untracked="yes")
+    desk.outbox.set(desk.outbox.delivery_ids[0], mode=Mode.SANDBOX)
+    save(desk)
+    assert wish(desk) == Wish(90, date(2026, 12, 24), may_track=False)
+
+
+def test_who_has_the_earlier_mailbox_can_only_wish_for_less(desk: Desk) -> None:
+    save(desk, gap="30", pause="2026-12-24", untracked="yes")
+    number = desk.outbox.column("contact_id")[0]
+    with desk.store.write() as connection:
+        connection.execute(sa.update(contact).where(contact.c.id == number).values(address_hash="hash-new"))
+    save(desk)
+    assert wish(desk) == Wish(30, date(2026, 12, 24), may_track=False)
+    save(desk, gap="90", pause="2026-12-31")
+    assert wish(desk) == Wish(90, date(2026, 12, 31), may_track=False)
+
+
 def test_wishes_are_bounded_purely() -> None:
     assert bounded(Wish(14, TODAY, may_track=True), TODAY) == Wish(14, TODAY, may_track=True)
     assert bounded(Wish(15, TODAY - timedelta(days=1)), TODAY) == NO_WISH
