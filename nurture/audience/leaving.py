@@ -147,6 +147,8 @@ def _suppress(connection: Connection, mail: LeftMail, scope: SuppressionScope, e
     if found is not None:
         if _counts(found) and not (found.rehearsed and mail.mode is Mode.LIVE):
             return False
+        if mail.mode is Mode.SANDBOX and not found.rehearsed:
+            return False  # what is tried ends when the clinic goes live, and would end with it what it replaced
         # a bounce may be lifted by the staff; what the person says now may not, so it takes its place
         lift(connection, scope, each.key, because="the person left", now=now)
     reason, source = SuppressionReason.UNSUBSCRIBED, _source(mail)

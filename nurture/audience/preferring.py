@@ -14,7 +14,7 @@ from nurture.audience.leaving import Choice
 from nurture.store import Connection, events, meta
 from nurture.store.leaving import LeftMail
 from nurture.store.suppressions import topics_left
-from nurture.store.wishes import Wish, keep_wish, topics_sent, wish_of
+from nurture.store.wishes import Wish, chosen_for_real, keep_wish, topics_sent, wish_of
 from nurture.vocabulary import EventKind, Mode
 
 GAPS: Final = (None, 14, 30, 90)  # days; None: as the clinic does
@@ -78,11 +78,14 @@ def prefer(connection: Connection, mail: LeftMail, wanted: Wanted, *, now: datet
 
 
 def _allowed(connection: Connection, mail: LeftMail, before: Wish, wanted: Wish) -> Wish:
-    """As far as this mail's holder may say: nobody but the clinic has one of the sandbox.
+    """As far as this mail's holder may say: nobody but the clinic has one of the sandbox, which ends what it tried.
 
     The mailbox of an earlier address may be somebody else's by now, as in `leaving`.
     """
-    if mail.mode is Mode.SANDBOX and meta.get_mode(connection) is Mode.LIVE:
+    assert mail.contact_id is not None, "who was erased has no preferences"
+    if mail.mode is Mode.SANDBOX and (
+        meta.get_mode(connection) is Mode.LIVE or chosen_for_real(connection, mail.contact_id)
+    ):
         return before
     return wanted if mail.present_hash == mail.recipient_key else stricter(before, wanted)
 

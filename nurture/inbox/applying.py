@@ -216,6 +216,8 @@ def _suppress(connection: Connection, mail: OurMail, reason: SuppressionReason, 
         rehearsed = found.rehearsed and mail.mode is Mode.LIVE
         if _STAYS[reason](found.reason) and not rehearsed:
             return
+        if mail.mode is Mode.SANDBOX and not found.rehearsed:
+            return  # a rehearsal ends, and would end with it what it replaced
         suppressions.lift(connection, SuppressionScope.ADDRESS, key, because=f"{reason} weighs more", now=now)
     suppressions.suppress(
         connection, SuppressionScope.ADDRESS, key, shown=mail.address, reason=reason, source=source, now=now

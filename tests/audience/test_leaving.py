@@ -151,6 +151,16 @@ def test_what_was_tried_in_the_sandbox_counts_for_nothing_when_it_is_live(store:
     assert [key for _, key, _ in active(store)] == ["hash2-clinic-partner.example"]
 
 
+@pytest.mark.parametrize("reason", [SuppressionReason.MANUAL, SuppressionReason.HARD_BOUNCED])
+def test_what_is_tried_in_the_sandbox_takes_no_real_suppressions_place(store: Store, reason: SuppressionReason) -> None:
+    outbox = fill_outbox(store, recipients=1, mode=Mode.SANDBOX)
+    set_by(outbox, reason)
+    choose(outbox, Choice.EVERYTHING)
+    with store.write() as connection:
+        meta.set_mode(connection, Mode.LIVE, NOW)
+    assert [found for _, _, found in active(store)] == [reason]
+
+
 def test_who_leaves_for_real_after_a_try_has_left_for_good(store: Store) -> None:
     rehearsal = fill_outbox(store, recipients=1, mode=Mode.SANDBOX)
     choose(rehearsal, Choice.EVERYTHING)

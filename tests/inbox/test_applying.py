@@ -9,11 +9,21 @@ import sqlalchemy as sa
 from nurture.delivery import control
 from nurture.inbox.applying import Bounced, Understood, auto_replied, bounce, complaint, opt_out, replied
 from nurture.inbox.matching import Match
-from nurture.store import Store, accounts, alerts, campaigns, feedback
+from nurture.store import Store, accounts, alerts, campaigns, feedback, meta
 from nurture.store.alerts import open_alerts
 from nurture.store.erasure import erase_contact
 from nurture.store.schema import delivery, edition
-from nurture.vocabulary import AlertKind, BounceAct, BounceKind, DeliveryState, MatchedBy, Mode
+from nurture.store.suppressions import suppress
+from nurture.vocabulary import (
+    AlertKind,
+    BounceAct,
+    BounceKind,
+    DeliveryState,
+    MatchedBy,
+    Mode,
+    SuppressionReason,
+    SuppressionScope,
+)
 from nurture.workspace.settings import Settings
 from tests.delivery.outbox import Outbox
 from tests.inbox.conftest import LATER, Inbox, sent
@@ -289,3 +299,21 @@ def test_wishes_that_nothing_proves_do_not_bury_the_owner(inbox: Inbox) -> None:
         found = [each for each in open_alerts(connection) if each.kind is AlertKind.LEAVE_UNPROVEN]
     assert len(found) == alerts.MOST_BY_STRANGERS + 1
     assert found[-1].subject == "and more"
+
+
+def test_a_complaint_in_the_sandbox_takes_no_real_suppressions_place(store: Store, settings: Settings) -> None:
+    inbox = sent(store, settings, mode=Mode.SANDBOX)
+    with store.write() as connection:
+        suppress(
+            connection,
+            SuppressionScope.ADDRESS,
+            inbox.outbox.column("recipient_key")[0],
+            shown=inbox.address(1),
+            reason=SuppressionReason.MANUAL,
+            source="cli",
+            now=LATER,
+        )
+    complain(inbox, inbox.heard(1))
+    with store.write() as connection:
+        meta.set_mode(connection, Mode.LIVE, LATER)
+    assert inbox.suppressed() == {inbox.address(1): "manual"}
