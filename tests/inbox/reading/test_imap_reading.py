@@ -1,5 +1,6 @@
 """An IMAP account read from where it was left, on a server that does as it should."""
 
+import base64
 import threading
 import time
 from datetime import timedelta
@@ -274,3 +275,17 @@ def test_a_connection_that_was_closed_in_idle_comes_again_by_itself(server, read
     server.inbox.add(mail("new"))
     assert reader.read() == ["new"]
     assert server.sessions == 2
+
+
+@pytest.mark.parametrize("answer", [b"* BYE what is TAG?\r\n", b"nonsense: TAG\r\n"])
+def test_a_server_that_repeats_what_we_said_gives_no_password_away(monkeypatch, answer):
+    monkeypatch.setenv("IMAP_SECRET", "secret")
+    said = base64.b64encode(b"\0hello\0secret").decode()
+    with ScriptedImap(capabilities="IMAP4rev1 AUTH=PLAIN") as server:
+        server.on("AUTHENTICATE", Step(b"+ \r\n"))
+        server.on("", Step(answer, cut=True))
+        reader = Reader(server, ("INBOX",), Bounds())
+        with pytest.raises(MailboxError) as caught:
+            reader.read()
+        reader.session.close()
+    assert said not in str(caught.value)
