@@ -10,11 +10,13 @@ import sqlalchemy as sa
 
 from nurture.clock import DrivenClock
 from nurture.composing.link_tokens import make_token
+from nurture.service import jobs
 from nurture.service.house import House, open_house
 from nurture.service.inbox import read_mailbox
 from nurture.service.link_keys import link_keys
 from nurture.store import feedback, suppressions
 from nurture.store.alerts import open_alerts
+from nurture.store.replies import MAX_WORDS
 from nurture.store.schema import event, inbound, reply
 from nurture.vocabulary import DeliveryState, LinkPurpose, Mode
 from nurture.workspace.scaffold import Answers, init_workspace
@@ -201,6 +203,23 @@ def test_a_bounce_that_names_no_mail_of_ours_is_a_forgery_for_all_we_know(clinic
     clinic.read()
     assert clinic.suppressed() == {}
     assert [row.data["act"] for row in clinic.rows(sa.select(event.c.data))] == ["record"]
+
+
+def test_what_somebody_wrote_is_gone_after_its_time_wherever_it_was_kept(clinic: Clinic) -> None:
+    secret = "My knee hurts again. "
+    clinic.arrives(reply_from(2, secret * 1000, answers=2))
+    clinic.arrives(reply_from(3, f"{AWAY} {secret}", answers=3, more="\nAuto-Submitted: auto-replied"))
+    clinic.read()
+    (longest, _) = clinic.rows(sa.select(sa.func.length(inbound.c.text)).order_by(inbound.c.id))
+    assert longest[0] <= MAX_WORDS
+    clinic.house.clock.move_to(NOW + timedelta(days=364))
+    jobs.housekeeping(clinic.house)
+    assert "knee" in str(clinic.rows(sa.select(inbound)))
+    clinic.house.clock.move_to(NOW + timedelta(days=367))
+    jobs.housekeeping(clinic.house)
+    for table in (inbound, reply, event):
+        assert "knee" not in str(clinic.rows(sa.select(table)))
+    assert [row.kind for row in clinic.rows(sa.select(inbound.c.kind).order_by(inbound.c.id))] == ["reply", "autoreply"]
 
 
 AWAY = "I am away and will be back on 9 December 2026."
