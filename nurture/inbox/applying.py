@@ -21,6 +21,7 @@ from nurture.inbox.acting import (
     may_leave_by_words,
     too_many_complaints,
 )
+from nurture.inbox.addresses import without_addresses
 from nurture.inbox.matching import Match
 from nurture.store import Connection, alerts, brakes, campaigns, editions, events, feedback, suppressions, uncertain
 from nurture.store.brakes import dead_key
@@ -103,7 +104,9 @@ def bounce(connection: Connection, heard: Understood, bounced: Bounced) -> Bounc
         )
         alerts.raise_alert(connection, AlertKind.BOUNCES_DOUBTED, name, words, heard.now)
     elif act is BounceAct.BLAME_US:
-        words = f"mails are refused because of us, not of the readers: {bounced.words or bounced.status or 'no reason'}"
+        # servers like to repeat the address, and an alert outlives the person's erasure
+        said = without_addresses(bounced.words or "") or bounced.status or "no reason"
+        words = f"mails are refused because of us, not of the readers: {said}"
         sender = editions.get(connection, mail.edition_id).sender
         alerts.raise_alert(connection, AlertKind.MAIL_REFUSED, sender, words, heard.now)
     return act

@@ -288,6 +288,14 @@ def test_the_accounts_balance_whatever_comes_back(inbox: Inbox, again: int) -> N
     assert counted == {DeliveryState.SENT: 3}
 
 
+def test_an_alert_repeats_no_address_for_it_outlives_the_person(inbox: Inbox) -> None:
+    words = f"550 5.7.1 <{inbox.address(1)}>: sender is on our list"
+    act(inbox, inbox.heard(1), Bounced(BounceKind.SENDER, same_address=True, status="5.7.1", words=words))
+    assert inbox.alerts() == {
+        "mail_refused": "mails are refused because of us, not of the readers: 550 5.7.1 <@>: sender is on our list"
+    }
+
+
 def test_wishes_that_nothing_proves_do_not_bury_the_owner(inbox: Inbox) -> None:
     heard = inbox.heard(1, proven=False)
     asked = [
