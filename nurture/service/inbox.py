@@ -153,11 +153,21 @@ def _settle(
         if each.key in ours:
             arrived = Arrived(each.mail, each.judgement, position.account, position.folder, mode, from_outside)
             _act_alone(connection, each, links[each.key], settings, arrived, now=now)
+    if from_outside:
+        _note_loops(connection, judged, now)
     inbound.move_to(connection, position)
     came_in = max((each.raw.received_at for each in judged if _came_in(each, position)), default=None)
     if came_in is not None:
         heartbeat.heard(connection, position.account, came_in)
     return Counter(each.judgement.kind for each in fresh if each.key in ours)
+
+
+def _note_loops(connection: Connection, judged: Iterable[Judged], now: datetime) -> None:
+    """Our mail came to a plus-address, also where its copy among what was sent, the same octets, was read before."""
+    for each in judged:
+        if each.judgement.kind is MailKind.OWN:
+            for token in tokens_that_came_back(each.mail):
+                way_out.loop_arrived(connection, token.number, now)
 
 
 def _came_in(judged: Judged, position: FolderPosition) -> bool:
@@ -228,8 +238,6 @@ def _act(
 ) -> None:
     """What the mail changes: suppressions, absences, replies, clocks."""
     if judged.judgement.kind is MailKind.OWN:
-        for token in tokens_that_came_back(judged.mail):
-            way_out.loop_arrived(connection, token.number, now)
         answered(connection, arrived, key=judged.key, sent_at=judged.raw.received_at)
     elif found is not None:
         heard = Understood(judged.key, found, settings, judged.raw.received_at, now)

@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from nurture.clock import DrivenClock
 from nurture.composing.link_tokens import make_token
+from nurture.composing.return_path import return_path
 from nurture.service import jobs
 from nurture.service.house import House, open_house
 from nurture.service.inbox import read_mailbox
 from nurture.service.link_keys import link_keys
-from nurture.store import feedback, suppressions
+from nurture.store import feedback, suppressions, way_out
 from nurture.store.alerts import open_alerts
 from nurture.store.replies import MAX_WORDS
 from nurture.store.schema import event, inbound, reply
@@ -42,9 +43,9 @@ class Clinic:
         head, _, body = text.strip().partition("\n\n")
         if "Message-ID:" not in head:
             head += f"\nMessage-ID: <in{self._mails}@elsewhere.example>"
-        octets = f"{head}\nDate: Tue, 01 Dec 2026 12:0{self._mails} +0000\n\n{body}\n".encode(
-            "utf-8", "surrogateescape"
-        )
+        if "Date:" not in head:
+            head += f"\nDate: Tue, 01 Dec 2026 12:0{self._mails} +0000"
+        octets = f"{head}\n\n{body}\n".encode("utf-8", "surrogateescape")
         file = self.root / "mail" / folder / f"17000000{self._mails:02}.M1.host"
         file.write_bytes(octets)
         arrived = (NOW + timedelta(minutes=self._mails)).timestamp()
@@ -203,6 +204,27 @@ def test_a_bounce_that_names_no_mail_of_ours_is_a_forgery_for_all_we_know(clinic
     clinic.read()
     assert clinic.suppressed() == {}
     assert [row.data["act"] for row in clinic.rows(sa.select(event.c.data))] == ["record"]
+
+
+def test_only_mail_that_arrived_proves_a_plus_address(clinic: Clinic) -> None:
+    """Many providers file a copy of what they took for sending; it has the same octets."""
+    address = "hello@clinic.example"
+    ring = link_keys(clinic.house.store, clinic.house.data, now=NOW)
+    to = return_path(address, make_token(ring.newest, LinkPurpose.PROBE, 17, ""))
+    head = f"From: {address}\nTo: {to}\nSubject: A mail to myself\nMessage-ID: <loop@clinic.example>"
+    mail = f"{head}\nDate: Tue, 01 Dec 2026 12:00 +0000\n\nIt comes back?"
+    with clinic.house.store.write() as connection:
+        way_out.await_loop(connection, address, 17)
+
+    def seen() -> bool:
+        clinic.read()
+        with clinic.house.store.read() as connection:
+            return way_out.loop_seen(connection, address) is not None
+
+    clinic.arrives(mail, folder=".Sent/new")
+    assert not seen()
+    clinic.arrives(mail)
+    assert seen()
 
 
 def test_what_somebody_wrote_is_gone_after_its_time_wherever_it_was_kept(clinic: Clinic) -> None:
