@@ -29,9 +29,12 @@ _SOURCE: Final = "the reader"
 def ask(connection: Connection, mail: LeftMail, text: str, *, language: str, now: datetime) -> str | None:
     """Keep the wish of a mail's reader, in this transaction; the address as it will be written to.
 
-    None: this is no address, or no new one, or there were too many wishes today.
+    None: this is no address, or no new one, or there were too many wishes today; or the mail went to an address that
+    the person left, whose mailbox may be somebody else's by now.
     """
     assert mail.contact_id is not None, "who was erased has no address to change"
+    if mail.recipient_key != mail.present_hash:
+        return None
     try:
         address = parse_address(text)
     except AddressError:

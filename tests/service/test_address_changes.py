@@ -261,6 +261,14 @@ def test_an_address_changed_meanwhile_or_erased_is_not_changed_again(desk: Desk)
     assert (desk.yes(path)[0], desk.address(), desk.wishes()) == (404, None, 0)
 
 
+def test_who_has_the_earlier_mailbox_by_now_moves_nobody(desk: Desk) -> None:
+    """A mail that went to an address which the person left may be in a colleague's hands."""
+    present = "p0@moved.example"
+    edit_contact(desk.house.store, desk.house.workspace, OLD, Edit({"address": present}), now=desk.clock.now())
+    desk.wish()
+    assert (desk.run(), desk.wishes(), desk.address()) == (0, 0, present)
+
+
 def test_an_address_of_somebody_else_is_for_the_clinic_to_decide(desk: Desk) -> None:
     for new in ("p1@club.example", NEW):
         if new == NEW:
