@@ -94,9 +94,12 @@ def confirm(store: Store, key: bytes, change: AddressChange, *, now: datetime) -
     if change.confirmed_at is not None:
         return True
     with store.write() as connection:
+        present = address_changes.find(connection, change.id)
+        if present is not None and present.confirmed_at is not None:
+            return True
         person = people_by_id(connection, [change.contact_id]).get(change.contact_id)
-        if person is None or person.erased_at is not None:
-            return False
+        if person is None or person.erased_at is not None or person.address_hash != change.address_hash:
+            return False  # also where the staff was faster since `open_change`
         address = parse_address(change.new_address)
         if others_at(connection, person, address):
             _propose(connection, change, now)
