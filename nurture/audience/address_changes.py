@@ -29,9 +29,12 @@ _SOURCE: Final = "the reader"
 def ask(connection: Connection, mail: LeftMail, text: str, *, language: str, now: datetime) -> str | None:
     """Keep the wish of a mail's reader, in this transaction; the address as it will be written to.
 
-    None: this is no address, or no new one, or there were too many wishes today.
+    None: this is no address, or no new one, or there were too many wishes today; or the mail went to an address that
+    the person left, whose mailbox may be somebody else's by now.
     """
     assert mail.contact_id is not None, "who was erased has no address to change"
+    if mail.recipient_key != mail.present_hash:
+        return None
     try:
         address = parse_address(text)
     except AddressError:
@@ -91,9 +94,12 @@ def confirm(store: Store, key: bytes, change: AddressChange, *, now: datetime) -
     if change.confirmed_at is not None:
         return True
     with store.write() as connection:
+        present = address_changes.find(connection, change.id)
+        if present is not None and present.confirmed_at is not None:
+            return True
         person = people_by_id(connection, [change.contact_id]).get(change.contact_id)
-        if person is None or person.erased_at is not None:
-            return False
+        if person is None or person.erased_at is not None or person.address_hash != change.address_hash:
+            return False  # also where the staff was faster since `open_change`
         address = parse_address(change.new_address)
         if others_at(connection, person, address):
             _propose(connection, change, now)

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from nurture.audience.contacts import find_contact
 from nurture.errors import InputError
-from nurture.store import Store
+from nurture.store import Connection, Store
 from nurture.store.erasure import erase_contact as empty_contact
 from nurture.store.erasure import others_with_address
-from nurture.store.suppressions import active_suppression, forget_shown, suppress
+from nurture.store.suppressions import ERASED, active_suppression, forget_shown, lift, suppress
 from nurture.vocabulary import SuppressionReason, SuppressionScope
 
 
@@ -38,14 +38,15 @@ def erase_contact(store: Store, who: str, *, now: datetime) -> Erased:
         if others_with_address(connection, person.address_hash, person.id):
             return Erased(person.id, canceled, suppressed=False)
         forget_shown(connection, person.address_hash)
-        if active_suppression(connection, SuppressionScope.ADDRESS, person.address_hash) is None:
-            suppress(
-                connection,
-                SuppressionScope.ADDRESS,
-                person.address_hash,
-                shown=None,
-                reason=SuppressionReason.ERASED,
-                source=f"contact {person.id}",
-                now=now,
-            )
+        _suppress(connection, person.address_hash, source=f"contact {person.id}", now=now)
         return Erased(person.id, canceled, suppressed=True)
+
+
+def _suppress(connection: Connection, address_hash: str, *, source: str, now: datetime) -> None:
+    """In the place of what kept mail away before: a bounce may be lifted, and what was tried in the sandbox ends."""
+    scope, reason = SuppressionScope.ADDRESS, SuppressionReason.ERASED
+    found = active_suppression(connection, scope, address_hash)
+    if found is not None and found.reason is reason and not found.rehearsed:
+        return
+    lift(connection, scope, address_hash, because=ERASED, now=now)
+    suppress(connection, scope, address_hash, shown=None, reason=reason, source=source, now=now)

@@ -13,8 +13,9 @@ from enum import StrEnum
 from typing import Final
 
 from nurture.store import Connection, events
-from nurture.store.leaving import LeftMail
+from nurture.store.leaving import LeftMail, find_mail
 from nurture.store.suppressions import (
+    CARRIED,
     REHEARSED,
     SuppressionRow,
     active_suppression,
@@ -57,14 +58,18 @@ class Standing:
 def standing(connection: Connection, mail: LeftMail) -> Standing:
     """What the reader of ``mail`` has left."""
     rows = [
-        [row for key in keys if (row := active_suppression(connection, scope, key)) is not None and _counts(row)]
-        for scope, keys in ((scope, [key for key, _ in _keys(mail, scope)]) for scope in _SCOPES.values())
+        [
+            (row, each)
+            for each in _keys(mail, scope)
+            if (row := active_suppression(connection, scope, each.key)) is not None and _counts(row)
+        ]
+        for scope in _SCOPES.values()
     ]
     everything, topic = rows
     return Standing(
         everything=bool(everything),
         topic=bool(topic),
-        may_return=any(_may_lift(row, mail) for row in (*everything, *topic)),
+        may_return=any(_may_lift(connection, row, mail, each) for row, each in (*everything, *topic)),
     )
 
 
@@ -79,13 +84,13 @@ def decide(
         changed = [
             scope
             for scope in _SCOPES.values()
-            for key, _ in _keys(mail, scope)
-            if _lift(connection, mail, scope, key, now)
+            for each in _keys(mail, scope)
+            if _lift(connection, mail, scope, each, now)
         ]
         kind = EventKind.RETURNED
     else:
         scope = _SCOPES[choice]
-        changed = [scope for key, shown in _keys(mail, scope) if _suppress(connection, mail, scope, key, shown, now)]
+        changed = [scope for each in _keys(mail, scope) if _suppress(connection, mail, scope, each, now)]
         kind = EventKind.UNSUBSCRIBED
     if changed:
         data = {"from": choice, "by": way} | ({"words": words} if words else {})
@@ -105,47 +110,56 @@ def decide_topic(connection: Connection, mail: LeftMail, choice: Choice, *, now:
     """Leave the topic of ``mail`` or come back to it, without a word in the log; False if nothing changed."""
     scope = SuppressionScope.TOPIC
     if choice is Choice.RETURN:
-        changed = [_lift(connection, mail, scope, key, now) for key, _ in _keys(mail, scope)]
+        changed = [_lift(connection, mail, scope, each, now) for each in _keys(mail, scope)]
     else:
-        changed = [_suppress(connection, mail, scope, key, shown, now) for key, shown in _keys(mail, scope)]
+        changed = [_suppress(connection, mail, scope, each, now) for each in _keys(mail, scope)]
     return any(changed)
 
 
 _SCOPES: Final = {Choice.EVERYTHING: SuppressionScope.ADDRESS, Choice.TOPIC: SuppressionScope.TOPIC}
 
 
-def _keys(mail: LeftMail, scope: SuppressionScope) -> Iterator[tuple[str, str | None]]:
-    """The keys that a choice is about, and the address of each as people see it."""
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """A key that a choice is about, and as people see it. ``here``: of the address that the mail went to."""
+
+    key: str
+    shown: str | None
+    here: bool
+
+
+def _keys(mail: LeftMail, scope: SuppressionScope) -> Iterator[_Key]:
     hashes = {mail.recipient_key: mail.address}
     if mail.present_hash is not None:
         hashes[mail.present_hash] = mail.present_address
     for address_hash, address in sorted(hashes.items()):  # one order, so that two at once do not wait for each other
+        here = address_hash == mail.recipient_key
         if scope is SuppressionScope.ADDRESS:
-            yield address_hash, address
+            yield _Key(address_hash, address, here)
         else:
-            yield topic_key(address_hash, mail.topic), None if address is None else f"{address}: {mail.topic}"
+            shown = None if address is None else f"{address}: {mail.topic}"
+            yield _Key(topic_key(address_hash, mail.topic), shown, here)
 
 
-def _suppress(
-    connection: Connection, mail: LeftMail, scope: SuppressionScope, key: str, shown: str | None, now: datetime
-) -> bool:
+def _suppress(connection: Connection, mail: LeftMail, scope: SuppressionScope, each: _Key, now: datetime) -> bool:
     """False if the person has left already, also by other means."""
-    found = active_suppression(connection, scope, key)
+    found = active_suppression(connection, scope, each.key)
     if found is not None:
         if _counts(found) and not (found.rehearsed and mail.mode is Mode.LIVE):
             return False
+        if mail.mode is Mode.SANDBOX and not found.rehearsed:
+            return False  # what is tried ends when the clinic goes live, and would end with it what it replaced
         # a bounce may be lifted by the staff; what the person says now may not, so it takes its place
-        lift(connection, scope, key, because="the person left", now=now)
-    return suppress(
-        connection, scope, key, shown=shown, reason=SuppressionReason.UNSUBSCRIBED, source=_source(mail), now=now
-    )
+        lift(connection, scope, each.key, because="the person left", now=now)
+    reason, source = SuppressionReason.UNSUBSCRIBED, _source(mail)
+    return suppress(connection, scope, each.key, shown=each.shown, reason=reason, source=source, now=now)
 
 
-def _lift(connection: Connection, mail: LeftMail, scope: SuppressionScope, key: str, now: datetime) -> bool:
-    found = active_suppression(connection, scope, key)
-    if found is None or not _may_lift(found, mail):
+def _lift(connection: Connection, mail: LeftMail, scope: SuppressionScope, each: _Key, now: datetime) -> bool:
+    found = active_suppression(connection, scope, each.key)
+    if found is None or not _may_lift(connection, found, mail, each):
         return False
-    return lift(connection, scope, key, because=f"the person's own act, {_source(mail)}", now=now)
+    return lift(connection, scope, each.key, because=f"the person's own act, {_source(mail)}", now=now)
 
 
 def _counts(row: SuppressionRow) -> bool:
@@ -153,9 +167,22 @@ def _counts(row: SuppressionRow) -> bool:
     return row.reason in _KEPT
 
 
-def _may_lift(row: SuppressionRow, mail: LeftMail) -> bool:
-    """A mail of the sandbox is in nobody's hands but the clinic's: it lifts only what another one set."""
-    return row.reason in _OWN and (mail.mode is Mode.LIVE or row.rehearsed)
+def _may_lift(connection: Connection, row: SuppressionRow, mail: LeftMail, each: _Key) -> bool:
+    """A mail of the sandbox is in nobody's hands but the clinic's: it lifts only what another one set.
+
+    A mailbox that a person moved away from may be somebody else's by now: what was not decided there stays.
+    """
+    own = row.reason in _OWN and (mail.mode is Mode.LIVE or row.rehearsed)
+    return own and (each.here or _decided_at(connection, row, mail.recipient_key))
+
+
+def _decided_at(connection: Connection, row: SuppressionRow, recipient_key: str) -> bool:
+    source = row.source.removeprefix(REHEARSED)
+    if source.endswith(CARRIED):
+        return True
+    word, _, number = source.partition(" ")
+    by = find_mail(connection, int(number)) if word == "mail" and number.isdecimal() else None
+    return by is not None and by.recipient_key == recipient_key
 
 
 def _source(mail: LeftMail) -> str:

@@ -10,7 +10,7 @@ from nurture.address import Address, address_hash
 from nurture.audience.import_plan import address_columns
 from nurture.store import Connection
 from nurture.store.contacts import PersonRow, people_by_address
-from nurture.store.suppressions import REHEARSED, active_suppression, suppress, topic_key, topics_left
+from nurture.store.suppressions import CARRIED, REHEARSED, active_suppression, suppress, topic_key, topics_left
 from nurture.vocabulary import SuppressionReason, SuppressionScope
 
 # A bounce is about the old address; everything else about the person.
@@ -77,4 +77,4 @@ def carry_suppression(
 
 def _moved(old: str, source: str) -> str:
     rehearsed = REHEARSED if old.startswith(REHEARSED) else ""
-    return f"{rehearsed}{source}, address changed"
+    return f"{rehearsed}{source}{CARRIED}"

@@ -11,11 +11,11 @@ from typing import Final
 
 from nurture.audience import leaving
 from nurture.audience.leaving import Choice
-from nurture.store import Connection, events
+from nurture.store import Connection, events, meta
 from nurture.store.leaving import LeftMail
 from nurture.store.suppressions import topics_left
-from nurture.store.wishes import Wish, keep_wish, topics_sent, wish_of
-from nurture.vocabulary import EventKind
+from nurture.store.wishes import Wish, chosen_for_real, keep_wish, topics_sent, wish_of
+from nurture.vocabulary import EventKind, Mode
 
 GAPS: Final = (None, 14, 30, 90)  # days; None: as the clinic does
 LONGEST_PAUSE: Final = timedelta(days=366)
@@ -60,7 +60,7 @@ def prefer(connection: Connection, mail: LeftMail, wanted: Wanted, *, now: datet
             choice = Choice.RETURN if stays else Choice.TOPIC
             if leaving.decide_topic(connection, replace(mail, topic=topic), choice, now=now):
                 changed.append(topic)
-    wish = bounded(wanted.wish, today)
+    wish = _allowed(connection, mail, before.wish, bounded(wanted.wish, today))
     if wish != before.wish:
         keep_wish(connection, mail.contact_id, wish, now=now)
         changed.append("how often")
@@ -75,6 +75,29 @@ def prefer(connection: Connection, mail: LeftMail, wanted: Wanted, *, now: datet
             data={"changed": ", ".join(changed)},
         )
     return preferences(connection, mail)
+
+
+def _allowed(connection: Connection, mail: LeftMail, before: Wish, wanted: Wish) -> Wish:
+    """As far as this mail's holder may say: nobody but the clinic has one of the sandbox, which ends what it tried.
+
+    The mailbox of an earlier address may be somebody else's by now, as in `leaving`.
+    """
+    assert mail.contact_id is not None, "who was erased has no preferences"
+    if mail.mode is Mode.SANDBOX and (
+        meta.get_mode(connection) is Mode.LIVE or chosen_for_real(connection, mail.contact_id)
+    ):
+        return before
+    return wanted if mail.present_hash == mail.recipient_key else stricter(before, wanted)
+
+
+def stricter(one: Wish, other: Wish) -> Wish:
+    """The rarer mail, the longer pause, the no. Pure."""
+    pauses = [each.paused_until for each in (one, other) if each.paused_until is not None]
+    return Wish(
+        gap=max(one.gap or 0, other.gap or 0) or None,
+        paused_until=max(pauses, default=None),
+        may_track=False if False in (one.may_track, other.may_track) else one.may_track,
+    )
 
 
 def bounded(wish: Wish, today: date) -> Wish:

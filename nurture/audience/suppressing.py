@@ -14,7 +14,7 @@ from nurture.store.consents import consents_of
 from nurture.store.contact_changes import record_contact_events
 from nurture.store.contacts import people_by_address
 from nurture.store.organizations import name_key, organizations_by_name
-from nurture.store.suppressions import SuppressionRow, active_suppression, lift, suppress
+from nurture.store.suppressions import SuppressionRow, active_suppression, before_erasure, lift, suppress
 from nurture.vocabulary import ConsentKind, EventKind, SuppressionReason, SuppressionScope
 from nurture.workspace.settings import Settings
 from nurture.workspace.workspace import Workspace
@@ -93,7 +93,8 @@ def _refuse_own_choice(
     connection: Connection, settings: Settings, found: SuppressionRow, address: str, now: datetime
 ) -> None:
     """What a person decided is not the staff's to undo (15 USC 7704 (a)(4), CASL 11)."""
-    if found.reason is SuppressionReason.COMPLAINED:
+    earlier = before_erasure(connection, found.key) if found.reason is SuppressionReason.ERASED else None
+    if SuppressionReason.COMPLAINED in (found.reason, earlier and earlier.reason):
         raise InputError(
             f"{address} complained about our mail; only the person can come back, by the link in one of our mails"
         )

@@ -155,7 +155,7 @@ async def _log_in(smtp: aiosmtplib.SMTP, route: Route, secret: str, timeouts: Ti
     try:
         await _within(timeouts.command, log_in(username, secret, timeout=None))
     except aiosmtplib.SMTPResponseException as error:
-        said = _without_secrets(error.message, username, secret)
+        said = without_secrets(error.message, username, secret)
         refusal = _refusal(f"{route.server} refuses the login of {username}", error.code, said)
         # 334 instead of a no: the server waits for more, and there is none
         if route.grant is not None and (refusal.refused or error.code == 334):
@@ -192,7 +192,7 @@ def _dial_error(route: Route, error: Exception) -> DialError:
     return DialError(f"{route.server} cannot be reached: {_words(error)}")
 
 
-def _without_secrets(said: str, username: str, password: str) -> str:
+def without_secrets(said: str, username: str, password: str) -> str:
     """A server's words with every form of the password or token that AUTH used taken out."""
     user, word = username.encode(), password.encode()
     forms = [word, b"\0" + user + b"\0" + word, b"user=" + user + b"\x01auth=Bearer " + word + b"\x01\x01"]

@@ -11,6 +11,7 @@ _ADDRESS = re.compile(
     r"(?P<local>\"[^\"\s]{1,64}\"|[^\s<>()\[\],;:\"@\\|=][^\s<>()\[\],;:\"@\\|]{0,127})"
     r"@(?P<domain>[^\s<>()\[\],;:\"@\\|/?#&]{1,255})"
 )
+_LOOKED_AT = 6000  # characters: more than of any reason is looked at, for addresses become shorter
 _LABEL = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?")
 
 
@@ -22,6 +23,14 @@ def addresses_in(text: str) -> Iterator[str]:
         labels = domain.split(".")
         if local and len(labels) > 1 and all(_LABEL.fullmatch(label) for label in labels):
             yield f"{local}@{domain}"
+
+
+def without_addresses(words: str) -> str:
+    """The beginning of ``words`` with ``@`` in the place of each address, whatever words are in one."""
+    words = words[:_LOOKED_AT]
+    for address in dict.fromkeys(addresses_in(words)):
+        words = words.replace(address, "@")
+    return words
 
 
 def first_address(text: str) -> str:

@@ -21,6 +21,7 @@ from nurture.inbox.acting import (
     may_leave_by_words,
     too_many_complaints,
 )
+from nurture.inbox.addresses import without_addresses
 from nurture.inbox.matching import Match
 from nurture.store import Connection, alerts, brakes, campaigns, editions, events, feedback, suppressions, uncertain
 from nurture.store.brakes import dead_key
@@ -103,7 +104,9 @@ def bounce(connection: Connection, heard: Understood, bounced: Bounced) -> Bounc
         )
         alerts.raise_alert(connection, AlertKind.BOUNCES_DOUBTED, name, words, heard.now)
     elif act is BounceAct.BLAME_US:
-        words = f"mails are refused because of us, not of the readers: {bounced.words or bounced.status or 'no reason'}"
+        # servers like to repeat the address, and an alert outlives the person's erasure
+        said = without_addresses(bounced.words or "") or bounced.status or "no reason"
+        words = f"mails are refused because of us, not of the readers: {said}"
         sender = editions.get(connection, mail.edition_id).sender
         alerts.raise_alert(connection, AlertKind.MAIL_REFUSED, sender, words, heard.now)
     return act
@@ -153,7 +156,7 @@ def _ask_the_owner(connection: Connection, heard: Understood, what: str) -> bool
         subject = who = f"contact {contact}"
         shown = f"nurture contacts show {contact}, then "
     words = f"{what} ({who}): {shown}nurture contacts suppress ADDRESS"
-    return alerts.raise_alert(connection, AlertKind.LEAVE_UNPROVEN, subject, words, heard.now)
+    return alerts.raise_by_stranger(connection, AlertKind.LEAVE_UNPROVEN, subject, words, heard.now)
 
 
 def replied(connection: Connection, heard: Understood) -> bool:
@@ -169,7 +172,10 @@ def replied(connection: Connection, heard: Understood) -> bool:
 def auto_replied(
     connection: Connection, heard: Understood, *, kind: str, until: date | None, new_address: str | None
 ) -> bool:
-    """A machine answered: an absence is kept, a change of address is proposed. False: known already."""
+    """A machine answered: an absence is kept, a change of address is proposed. False: known already.
+
+    Who is away gets no mail, so an absence counts only where it proves that it answers a mail to the very person.
+    """
     mail, contact_id = heard.match.mail, heard.match.contact_id
     data: dict[str, Any] = {"kind": kind, "until": until.isoformat() if until else None}
     if mail is not None:
@@ -181,7 +187,8 @@ def auto_replied(
     if contact_id is None:
         return False
     last_day = absence_until(until, today=heard.settings.today(heard.now))
-    if last_day is not None:
+    proven = heard.match.by in PROVEN and mail is not None and mail.contact_id == contact_id
+    if last_day is not None and proven:
         feedback.away(connection, contact_id, last_day, heard.now)
     if kind in (ProposalKind.LEFT, ProposalKind.MOVED):
         feedback.propose(connection, contact_id, ProposalKind(kind), new_address, heard.now, key=heard.key)
@@ -212,6 +219,8 @@ def _suppress(connection: Connection, mail: OurMail, reason: SuppressionReason, 
         rehearsed = found.rehearsed and mail.mode is Mode.LIVE
         if _STAYS[reason](found.reason) and not rehearsed:
             return
+        if mail.mode is Mode.SANDBOX and not found.rehearsed:
+            return  # a rehearsal ends, and would end with it what it replaced
         suppressions.lift(connection, SuppressionScope.ADDRESS, key, because=f"{reason} weighs more", now=now)
     suppressions.suppress(
         connection, SuppressionScope.ADDRESS, key, shown=mail.address, reason=reason, source=source, now=now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nurture.inbox.addresses import addresses_in
+from nurture.inbox.addresses import without_addresses
 from nurture.inbox.bounce_kinds import bounce_kind, kind_in_words, reason_of
 from nurture.inbox.delivery_status import RecipientStatus, has_delivery_status, recipient_statuses
 from nurture.inbox.failure_notices import FailureNotice, failure_notice, notice_words
@@ -62,9 +62,9 @@ def _from_status(status: RecipientStatus, words: str, count: int) -> BouncedReci
 
 
 def _from_notice(address: str, beside: str, notice: FailureNotice) -> BouncedRecipient:
-    reason = reason_of(_without_addresses(beside), context=notice.words)
+    reason = reason_of(without_addresses(beside), context=notice.words)
     if reason.code is None and kind_in_words(reason) is None:
-        reason = reason_of(_without_addresses(notice.words))  # the reason stands above the address
+        reason = reason_of(without_addresses(notice.words))  # the reason stands above the address
     if notice.delayed:
         kind, action = BounceKind.DELAYED, "delayed"
     elif notice.delivered:
@@ -72,10 +72,3 @@ def _from_notice(address: str, beside: str, notice: FailureNotice) -> BouncedRec
     else:
         kind, action = bounce_kind(reason), "failed"
     return BouncedRecipient(address, kind, reason.status, action, " ".join(beside.split())[:500])
-
-
-def _without_addresses(words: str) -> str:
-    """An address says nothing about itself, whatever words are in it (``unknown-user@…``)."""
-    for address in dict.fromkeys(addresses_in(words)):
-        words = words.replace(address, "@")
-    return words

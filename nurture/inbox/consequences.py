@@ -26,13 +26,17 @@ _MOST_RECIPIENTS = 50  # of an answer of our own
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A mail and what it was taken for; ``account`` and ``folder`` are where it lies."""
+    """A mail and what it was taken for; ``account`` and ``folder`` are where it lies.
+
+    ``from_outside``: mail of strangers lies there, too.
+    """
 
     mail: Mail
     judgement: Judgement
     account: str
     folder: str
     mode: Mode
+    from_outside: bool = True
 
 
 def act(connection: Connection, arrived: Arrived, heard: Understood) -> None:
@@ -103,12 +107,12 @@ def _reply(connection: Connection, arrived: Arrived, heard: Understood) -> None:
 def answered(connection: Connection, arrived: Arrived, *, key: str, sent_at: datetime) -> None:
     """A mail that somebody of the clinic sent stops the clocks of what it answers.
 
-    Anybody can send a mail in the clinic's name to its inbox. There it has to name what it answers, which a stranger
-    does not know; elsewhere, as in Sent, its recipients are enough.
+    Anybody can send a mail in the clinic's name to its inbox, or to its junk. There it has to name what it answers,
+    which a stranger does not know; elsewhere, as in Sent, its recipients are enough.
     """
     fields = arrived.mail.fields
     recipients = [address for name in ("to", "cc") for field in fields.every(name) for address in addresses_in(field)]
-    if arrived.folder.upper() == INBOX:
+    if arrived.from_outside:
         recipients = []
     replies.answered(
         connection,

@@ -11,7 +11,7 @@ from nurture.inbox.decoding import decode_words
 from nurture.inbox.mail import Mail, Part
 
 _TYPES = ("message/delivery-status", "message/global-delivery-status")
-_MAX_GROUPS = 200
+_MAX_GROUPS = 20  # a mail of ours has one recipient
 _FIELD = re.compile(r"([A-Za-z][A-Za-z0-9-]{2,60})[ \t]*:[ \t]*(.*)")
 _STATUS = re.compile(r"\b([245]\.\d{1,3}\.\d{1,3})\b")
 _ABOUT_RECIPIENT = frozenset({"final-recipient", "original-recipient", "x-actual-recipient", "action"})

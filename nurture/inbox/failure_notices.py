@@ -21,7 +21,7 @@ from nurture.inbox.word_lists import any_of, read_words
 
 _MAX_NOTICE = 20_000
 _MAX_FOR_FLUFL = 200_000
-_MAX_RECIPIENTS = 100
+_MAX_RECIPIENTS = 20  # a mail of ours has one
 _RETURNED_FIELD = re.compile(
     r"(?:received|return-path|dkim-signature|message-id|x-\w[\w-]+|reporting-mta|final-recipient|original-recipient"
     r"|original-envelope-id|content-type):\s",

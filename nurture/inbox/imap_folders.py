@@ -16,6 +16,9 @@ _USES = {
     "archive": (rb"\archive", ("archive", "archives", "inbox.archive")),
     "trash": (rb"\trash", ("trash", "deleted items", "deleted messages", "inbox.trash")),
 }
+# RFC 6154 2: what came from outside lies there, too
+_OF_OTHERS = ("junk", "archive", "trash")
+_ALL = frozenset((rb"\all", rb"\flagged", rb"\important"))
 _NO_MAIL = (rb"\noselect", rb"\nonexistent")  # RFC 9051 7.3.1
 _LISTED = re.compile(rb'\(([^)]*)\) (?:NIL|"(?:\\.|[^"\\])*") (.+)', re.DOTALL)
 _NUMBERS = re.compile(rb"[0-9]{1,10}")
@@ -98,6 +101,21 @@ def find_folder(wanted: str, listed: tuple[ListedFolder, ...]) -> ListedFolder |
 def may_be_missing(wanted: str) -> bool:
     """Whether it is named for its use, so that a mailbox without one is nothing to worry about."""
     return wanted.lower() in _USES
+
+
+def mail_comes_into(wanted: str, flags: frozenset[bytes] = frozenset()) -> bool:
+    """Whether mail from outside lies in the folder that the clinic names so, or that the server flags so.
+
+    Who looks for spam or tidies up moves it there; so nothing in it is the clinic's because it says so.
+    """
+    name = wanted.lower()
+    uses = [_USES[each] for each in _OF_OTHERS]
+    return (
+        name == "inbox"
+        or name in _OF_OTHERS
+        or any(name in names or flag in flags for flag, names in uses)
+        or not _ALL.isdisjoint(flags)
+    )
 
 
 def open_folder(client: BoundedImap, folder: ListedFolder) -> OpenFolder | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from imap_tools import BaseMailBox, ImapToolsError
 
 from nurture.address import clean_text
+from nurture.delivery.dialing import without_secrets
 from nurture.delivery.oauth.access import Grant, access_tokens, may_pass
 from nurture.delivery.oauth.endpoint import TokenError
 from nurture.delivery.routes import is_loopback
@@ -104,13 +105,13 @@ def _authenticate(account: ImapAccount, client: BoundedImap, password: str) -> N
         else:
             mailbox.login(settings.username, password, initial_folder=None)
     except imaplib.IMAP4.abort as error:
-        raise _unreachable(account, error) from None
+        raise _unreachable(account, error, secret=password) from None
     except UnicodeEncodeError:
         words = "takes no password with other letters than English ones (it lacks AUTH=PLAIN)"
         raise LoginError(f"{account.server} {words}") from None
     except (imaplib.IMAP4.error, ImapToolsError) as error:
         # RFC 5530 3: UNAVAILABLE is about the server, not about us. The cause may repeat the password.
-        said = clean_text(str(error).replace(password, "***"))[:300].rstrip(" .")
+        said = clean_text(without_secrets(str(error), settings.username, password))[:300].rstrip(" .")
         kind = MailboxError if "[UNAVAILABLE]" in said else LoginError
         words = "check user name and password; some providers want an app password, or IMAP switched on first"
         raise kind(f"{account.server} refuses the login of {settings.username}: {said}; {words}") from None
@@ -135,9 +136,9 @@ def _authorize(account: ImapAccount, client: BoundedImap, token: str) -> None:
     try:
         client.authenticate("XOAUTH2", lambda _: next(answers, b""))
     except imaplib.IMAP4.abort as error:
-        raise _unreachable(account, error) from None
+        raise _unreachable(account, error, secret=token) from None
     except imaplib.IMAP4.error as error:
-        said = clean_text(str(error).replace(token, "***"))[:300].rstrip(" .")
+        said = clean_text(without_secrets(str(error), account.settings.username, token))[:300].rstrip(" .")
         if "[UNAVAILABLE]" in said:
             raise MailboxError(f"{account.server} cannot log us in now: {said}") from None
         assert account.grant is not None
@@ -159,7 +160,8 @@ def _tls_context(account: ImapAccount) -> ssl.SSLContext:
     return context
 
 
-def _unreachable(account: ImapAccount, error: BaseException) -> MailboxError:
+def _unreachable(account: ImapAccount, error: BaseException, *, secret: str = "") -> MailboxError:
+    """``secret`` went out, and the server may repeat it."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return LoginError(
             f"the certificate of {account.server} does not hold ({error.verify_message}), so no password was sent; "
@@ -170,4 +172,5 @@ def _unreachable(account: ImapAccount, error: BaseException) -> MailboxError:
             f"{account.server} cannot agree on TLS 1.2 or newer: {error.reason or error}; "
             "`tls: implicit` goes with port 993, `starttls` with 143"
         )
-    return MailboxError(f"{account.server} cannot be reached: {clean_text(str(error)) or type(error).__name__}")
+    words = clean_text(without_secrets(str(error), account.settings.username, secret))
+    return MailboxError(f"{account.server} cannot be reached: {words or type(error).__name__}")

@@ -14,7 +14,15 @@ from nurture.errors import MailboxError
 from nurture.inbox.imap_beginning import Beginning, in_parts, where_to_begin
 from nurture.inbox.imap_client import BoundedImap
 from nurture.inbox.imap_fetching import ListedMail, RefusedError, list_mails, search_after
-from nurture.inbox.imap_folders import ListedFolder, OpenFolder, find_folder, list_folders, may_be_missing, open_folder
+from nurture.inbox.imap_folders import (
+    ListedFolder,
+    OpenFolder,
+    find_folder,
+    list_folders,
+    mail_comes_into,
+    may_be_missing,
+    open_folder,
+)
 from nurture.inbox.imap_idling import idle
 from nurture.inbox.imap_login import FAILURES, ImapAccount, log_in
 from nurture.inbox.imap_taking import MAX_HELD, Taken, settled, take_all, take_each
@@ -42,6 +50,7 @@ class ImapSession:
         self._name = name
         self._client: BoundedImap | None = None
         self._stopped = False
+        self._of_others: set[str] = set()  # folders into which mail comes from outside
         self._inbox_next: int | None = None  # the number that the next mail in INBOX gets, when we read it
         self._waker, self._wake = socket.socketpair()
 
@@ -65,6 +74,10 @@ class ImapSession:
         if troubles:
             self._drop()  # what the server remembers of this session may be the trouble
             raise MailboxError(f"{self._account.server}: {'; '.join(troubles)}")
+
+    def comes_into(self, folder: str) -> bool:
+        """As `MailboxSession` says."""
+        return folder in self._of_others
 
     def wait(self, seconds: float) -> None:
         """As `MailboxSession` says; by IDLE in INBOX (RFC 2177) where the server knows it."""
@@ -123,6 +136,8 @@ class ImapSession:
             folder = find_folder(wanted, listed)
             if folder is not None:
                 found.setdefault(folder.name, folder)
+                if any(mail_comes_into(name, folder.flags) for name in (wanted, folder.name)):
+                    self._of_others.add(folder.name)
             elif not may_be_missing(wanted):
                 troubles.append(f"there is no folder `{wanted}` that holds mail (`mailbox.folders` names it)")
         return list(found.values())

@@ -1,4 +1,6 @@
-"""What a mail is. Pure and in one order: own, bounce, complaint, machine report, automatic answer, reply, unknown.
+"""What a mail is. Pure and in one order: own, bounce, complaint, machine report, way out, automatic answer, reply.
+
+What is none of these is unknown.
 
 Each judge says what it found, or None; the first word counts. Judging ends within a
 second, whatever comes, and never raises.
@@ -10,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nurture.composing.link_tokens import without_tokens
+from nurture.composing.link_tokens import tokens_in, without_tokens
 from nurture.inbox.automatic import judge_automatic
 from nurture.inbox.bounce import judge_bounce
 from nurture.inbox.complaint import judge_complaint
 from nurture.inbox.judgement import Judgement
 from nurture.inbox.machine_report import judge_machine_report
 from nurture.inbox.mail import Mail
-from nurture.inbox.opt_out import asks_to_leave
+from nurture.inbox.opt_out import asks_to_leave, is_command
 from nurture.inbox.original import message_id
 from nurture.inbox.parsing import parse_mail
 from nurture.inbox.reply import newest_words
@@ -26,10 +28,24 @@ from nurture.vocabulary import MailKind
 if TYPE_CHECKING:
     from nurture.workspace.settings import Settings  # `inbox classify` needs none, and starts in half the time
 
+
+def _judge_way_out(mail: Mail) -> Judgement | None:
+    """The mail that `List-Unsubscribe` asks for (RFC 2369 3.2); None where this is none.
+
+    Mail programs write it for the reader who pressed their button and say so, in words or in Auto-Submitted. An
+    automatic answer keeps our subject behind a word of its own; none has the one of our link, with a token.
+    """
+    if not tokens_in(mail.subject) or not is_command(without_tokens(mail.subject)):
+        return None
+    why = "its subject is the one of the way out in our mails"
+    return Judgement(MailKind.REPLY, why, opt_out=True, text=newest_words(mail))
+
+
 _JUDGES: tuple[Callable[[Mail], Judgement | None], ...] = (
     judge_bounce,
     judge_complaint,
     judge_machine_report,
+    _judge_way_out,
     judge_automatic,
 )
 

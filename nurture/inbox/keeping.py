@@ -10,6 +10,7 @@ from nurture.inbox.judgement import Judgement
 from nurture.inbox.mail import Mail
 from nurture.inbox.matching import Match
 from nurture.store.inbound import Content
+from nurture.store.replies import MAX_WORDS
 from nurture.workspace.mailbox import MailboxKind
 
 # no UTF-8 and no PostgreSQL can hold them, and anybody can send them
@@ -33,7 +34,7 @@ def kept_content(mail: Mail, judgement: Judgement, match: Match | None, kind: Ma
         message_id=storable(mail.fields.raw("message-id").strip().strip("<>")),
         why=storable(judgement.why) or "",
         judgement=verdict,
-        text=storable(judgement.text),
+        text=storable(judgement.text[:MAX_WORDS] if judgement.text else None),
         matched_by=match.by if match else None,
         delivery_id=delivery_id,
         contact_id=match.contact_id if match else None,

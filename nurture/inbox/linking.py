@@ -17,6 +17,7 @@ _ARRIVED_AT = ("to", "delivered-to", "x-original-to", "envelope-to", "x-envelope
 _MOST_TOKENS = 5
 _MOST_IDS = 50  # a thread is known by fewer; more are an attack
 _ABOUT_OTHERS = frozenset({MailKind.BOUNCE, MailKind.COMPLAINT, MailKind.REPORT})
+_TO_THE_RETURN_PATH = _ABOUT_OTHERS | {MailKind.AUTOREPLY}  # RFC 3834 4
 
 
 def answered_ids(mail: Mail) -> tuple[str, ...]:
@@ -43,7 +44,7 @@ def traces(mail: Mail, judgement: Judgement, received_at: datetime) -> Traces:
     else:
         addresses = [mail.sender] if mail.sender else []
         ids = (*answered_ids(mail), *original)
-    if judgement.kind in _ABOUT_OTHERS:
+    if judgement.kind in _TO_THE_RETURN_PATH:
         own = [(LinkPurpose.BOUNCE, token) for token in tokens_that_came_back(mail)]
     else:
         own = [(LinkPurpose.LEAVE, token) for token in tokens_in(mail.subject)]

@@ -116,12 +116,17 @@ class Mail:
         plain = [part for part in texts if part.content_type != "text/html"]
         said_plainly = {part.alternative for part in plain if part.text.strip()}
         chosen = []
+        left = MAX_TEXT  # of all parts together: each of them costs time
         for part in texts:
             if part.content_type == "text/html":
-                if not (part.alternative and part.alternative in said_plainly):
-                    chosen.append(html_to_text(part.text))
+                if part.alternative and part.alternative in said_plainly:
+                    continue
+                chosen.append(html_to_text(part.text[:left]))
             elif part.content_type not in ("text/rfc822-headers", "text/calendar", "text/css"):
-                chosen.append(part.text)
+                chosen.append(part.text[:left])
+            else:
+                continue
+            left = max(left - len(part.text), 0)
         return "\n".join(text for text in chosen if text.strip())
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from imap_tools.imap_utf7 import utf7_encode
 
 from nurture.errors import MailboxError
-from nurture.inbox.imap_folders import may_be_missing
+from nurture.inbox.imap_folders import mail_comes_into, may_be_missing
 from nurture.inbox.parsing import MAX_OCTETS
 from nurture.inbox.raw_mail import BATCH, BATCH_OCTETS, Batch, RawMail
 from nurture.store.inbound import FolderPosition
@@ -53,6 +53,10 @@ class MaildirSession:
                 yield from self._new_mails(place, here, now, troubles)
         if troubles:
             raise MailboxError("; ".join(troubles))
+
+    def comes_into(self, folder: str) -> bool:
+        """As `MailboxSession` says."""
+        return mail_comes_into(folder)
 
     def wait(self, seconds: float) -> None:
         """As `MailboxSession` says."""

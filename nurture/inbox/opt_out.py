@@ -38,12 +38,7 @@ def asks_to_leave(newest: str, *, subject: str = "") -> bool:
     ``subject`` counts where it is the sender's own (no ``Re:``) and says nothing but that.
     """
     command, sentence, never = _patterns()
-    if (
-        len(subject) < 100
-        and not _REPLY_PREFIX.match(subject)
-        and command.fullmatch(_bare(subject))
-        and len(newest) < 300
-    ):
+    if len(newest) < 300 and is_command(subject):
         return True
     text = newest[:_MAX_WORDS].strip().replace("’", "'")
     first = text.split("\n\n", 1)[0].split("\n", 1)[0]
@@ -51,6 +46,13 @@ def asks_to_leave(newest: str, *, subject: str = "") -> bool:
         if len(part) < 200 and command.fullmatch(_bare(part)):
             return part is text or len(text) < 200
     return any(_asks(each, sentence, never) for each in _SENTENCE.split(text))
+
+
+def is_command(subject: str) -> bool:
+    """Whether a subject is its sender's own (no ``Re:``) and says nothing but that no more mails are wanted."""
+    return (
+        len(subject) < 100 and not _REPLY_PREFIX.match(subject) and _patterns()[0].fullmatch(_bare(subject)) is not None
+    )
 
 
 def _asks(words: str, sentence: re.Pattern[str], never: re.Pattern[str]) -> bool:

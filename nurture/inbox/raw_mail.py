@@ -56,6 +56,10 @@ class MailboxSession(Protocol):
         """
         ...
 
+    def comes_into(self, folder: str) -> bool:
+        """Whether mail from outside lies in a folder of which `batches` gave something."""
+        ...
+
     def wait(self, seconds: float) -> None:
         """Until something may have arrived, the time is over, or somebody calls `stop`."""
         ...

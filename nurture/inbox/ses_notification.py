@@ -12,6 +12,7 @@ from nurture.inbox.mail import Mail
 from nurture.vocabulary import BounceKind, MailKind
 
 _MAX_OCTETS = 300_000
+_MAX_RECIPIENTS = 20  # a mail of ours has one
 
 
 def ses_notification(mail: Mail) -> Judgement | None:
@@ -54,7 +55,7 @@ def _bounce(recipients: list[BouncedRecipient], message_id: str | None) -> Judge
 
 def _bounced(entries: object) -> list[BouncedRecipient]:
     found = []
-    for entry in entries if isinstance(entries, list) else []:
+    for entry in entries[:_MAX_RECIPIENTS] if isinstance(entries, list) else []:
         address = next(iter(_addresses([entry])), None)
         if address and isinstance(entry, dict):
             words, status = str(entry.get("diagnosticCode") or ""), entry.get("status")

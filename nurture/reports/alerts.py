@@ -22,6 +22,9 @@ _WITHOUT_PEOPLE = frozenset(
         AlertKind.WORKER_DIED,
     }
 )
+# Anybody can cause these by a mail, as many as they like: told together, so that the day's mails are left for others.
+_BY_STRANGERS = frozenset({AlertKind.LEAVE_UNPROVEN, AlertKind.MAIL_UNFOLLOWED})
+_A_DAY = timedelta(days=1)
 
 
 def headline(alert: Alert) -> str:
@@ -40,9 +43,16 @@ def words_for_outside(alert: Alert) -> str:
 
 
 def ripe(found: Iterable[Untold], *, now: datetime, again_after: timedelta) -> tuple[Alert, ...]:
-    """Those to tell now: they have stood for `SETTLES`, and none like them was told within ``again_after``."""
+    """Those to tell now: they have stood for `SETTLES`, and none like them was told within ``again_after``.
+
+    Of the kinds that strangers can cause none was told within a day.
+    """
     return tuple(
-        each.alert
-        for each in found
-        if now - each.alert.raised_at >= SETTLES and (each.last_told is None or now - each.last_told >= again_after)
+        each.alert for each in found if now - each.alert.raised_at >= SETTLES and _may_be_told(each, now, again_after)
     )
+
+
+def _may_be_told(each: Untold, now: datetime, again_after: timedelta) -> bool:
+    if each.alert.kind in _BY_STRANGERS:
+        return each.kind_told is None or now - each.kind_told >= _A_DAY
+    return each.last_told is None or now - each.last_told >= again_after

@@ -87,7 +87,13 @@ def take_in(house: House, mailbox: Mailbox, session: MailboxSession) -> TakenIn:
         judged = list(_judged(batch, ourselves))
         with house.store.write_in_turn() as connection:
             found = _settle(
-                connection, house.workspace.settings, batch.position, judged, ring=ring, now=house.clock.now()
+                connection,
+                house.workspace.settings,
+                batch.position,
+                judged,
+                ring=ring,
+                from_outside=session.comes_into(batch.position.folder),
+                now=house.clock.now(),
             )
             kinds.update(found)
     return TakenIn(kinds, first_time=not positions)
@@ -132,6 +138,7 @@ def _settle(
     judged: Iterable[Judged],
     *,
     ring: KeyRing | None,
+    from_outside: bool,
     now: datetime,
 ) -> Counter[MailKind]:
     """Match, write down, act, and move on, in one transaction."""
@@ -144,13 +151,23 @@ def _settle(
     ours = inbound.record(connection, rows)  # another reader may have been faster
     for each in fresh:
         if each.key in ours:
-            arrived = Arrived(each.mail, each.judgement, position.account, position.folder, mode)
+            arrived = Arrived(each.mail, each.judgement, position.account, position.folder, mode, from_outside)
             _act_alone(connection, each, links[each.key], settings, arrived, now=now)
+    if from_outside:
+        _note_loops(connection, judged, now)
     inbound.move_to(connection, position)
     came_in = max((each.raw.received_at for each in judged if _came_in(each, position)), default=None)
     if came_in is not None:
         heartbeat.heard(connection, position.account, came_in)
     return Counter(each.judgement.kind for each in fresh if each.key in ours)
+
+
+def _note_loops(connection: Connection, judged: Iterable[Judged], now: datetime) -> None:
+    """Our mail came to a plus-address, also where its copy among what was sent, the same octets, was read before."""
+    for each in judged:
+        if each.judgement.kind is MailKind.OWN:
+            for token in tokens_that_came_back(each.mail):
+                way_out.loop_arrived(connection, token.number, now)
 
 
 def _came_in(judged: Judged, position: FolderPosition) -> bool:
@@ -195,7 +212,7 @@ def _tell(connection: Connection, judged: Judged, failure: StepFailedError, *, n
         f"a mail ({judged.judgement.kind}) that came {judged.raw.received_at:%Y-%m-%d %H:%M} UTC could not be followed "
         f"({fault}). Read it in the mailbox, do what it asks for, and report the fault."
     )
-    alerts.raise_alert(connection, AlertKind.MAIL_UNFOLLOWED, judged.key, words, now)
+    alerts.raise_by_stranger(connection, AlertKind.MAIL_UNFOLLOWED, judged.key, words, now)
 
 
 def _place_of(error: BaseException | None) -> str:
@@ -221,8 +238,6 @@ def _act(
 ) -> None:
     """What the mail changes: suppressions, absences, replies, clocks."""
     if judged.judgement.kind is MailKind.OWN:
-        for token in tokens_that_came_back(judged.mail):
-            way_out.loop_arrived(connection, token.number, now)
         answered(connection, arrived, key=judged.key, sent_at=judged.raw.received_at)
     elif found is not None:
         heard = Understood(judged.key, found, settings, judged.raw.received_at, now)

@@ -147,15 +147,16 @@ def housekeeping(house: House) -> None:
     Custom attributes that conditions use get an index.
     """
     from nurture.audience.segments import attributes_used
-    from nurture.store import replies
+    from nurture.store import inbound, replies
     from nurture.store.expressions import ensure_attribute_indices
 
     workspace = house.workspace
     conditions = [*workspace.segments.values(), *(campaign.to for campaign in workspace.campaigns.values())]
     with house.store.write() as connection:
         ensure_attribute_indices(connection, attributes_used(conditions))
-        kept = workspace.settings.privacy.reply_text
-        replies.forget_words(connection, before=house.clock.now() - kept)
+        before = house.clock.now() - workspace.settings.privacy.reply_text
+        replies.forget_words(connection, before=before)
+        inbound.forget_words(connection, before=before)
     forget_visits(house)
     forget_addresses(house)
     look_at_pages(house)

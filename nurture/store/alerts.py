@@ -16,6 +16,7 @@ from nurture.vocabulary import AlertKind
 
 # How an alert is told outside of this program: a column that says when it was.
 Channel = Literal["mailed_at", "commanded_at"]
+MOST_BY_STRANGERS = 50  # open ones of a kind: nobody reads more, and each is told to people
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,15 @@ def raise_alert(connection: Connection, kind: AlertKind, subject: str, message: 
     return False
 
 
+def raise_by_stranger(connection: Connection, kind: AlertKind, subject: str, message: str, now: datetime) -> bool:
+    """As `raise_alert`, for what anybody can cause by a mail: past the bound one alert stands for all others."""
+    count = sa.select(sa.func.count()).select_from(alert).where(alert.c.kind == kind, _OPEN)
+    known = sa.select(alert.c.id).where(_open(kind, subject))
+    if (connection.scalar(count) or 0) >= MOST_BY_STRANGERS and connection.scalar(known) is None:
+        subject, message = "and more", "more came than are shown; deal with these, and look into the mailbox"
+    return raise_alert(connection, kind, subject, message, now)
+
+
 def resolve_alert(connection: Connection, kind: AlertKind, subject: str, now: datetime) -> bool:
     """Close an alert; False if none is open."""
     return connection.execute(sa.update(alert).where(_open(kind, subject)).values(resolved_at=now)).rowcount > 0
@@ -78,22 +88,27 @@ def done(connection: Connection, number: int, now: datetime) -> Alert | None:
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """An open alert that was not told yet. ``last_told``: when one of the same kind and subject was (UTC)."""
+    """An open alert that was not told yet.
+
+    ``last_told``: when one of the same kind and subject was (UTC), ``kind_told``: one of the same kind.
+    """
 
     alert: Alert
     last_told: datetime | None
+    kind_told: datetime | None
 
 
 def untold(connection: Connection, channel: Channel) -> tuple[Untold, ...]:
     """What is open and was not told this way, oldest first."""
     same = alert.alias()
-    last = (
-        sa.select(sa.func.max(same.c[channel]))
-        .where(same.c.kind == alert.c.kind, same.c.subject == alert.c.subject)
-        .scalar_subquery()
+    of_kind = sa.select(sa.func.max(same.c[channel])).where(same.c.kind == alert.c.kind)
+    last = of_kind.where(same.c.subject == alert.c.subject).scalar_subquery()
+    query = (
+        sa.select(alert, last.label("last_told"), of_kind.scalar_subquery().label("kind_told"))
+        .where(_OPEN, alert.c[channel].is_(None))
+        .order_by(alert.c.id)
     )
-    query = sa.select(alert, last.label("last_told")).where(_OPEN, alert.c[channel].is_(None)).order_by(alert.c.id)
-    return tuple(Untold(_alert(row), row.last_told) for row in connection.execute(query))
+    return tuple(Untold(_alert(row), row.last_told, row.kind_told) for row in connection.execute(query))
 
 
 def take(connection: Connection, channel: Channel, numbers: Sequence[int], now: datetime) -> tuple[int, ...]:

@@ -143,6 +143,13 @@ def _mail(row: sa.RowMapping) -> InboundMail:
     )
 
 
+def forget_words(connection: Connection, *, before: datetime) -> int:
+    """Empty what people wrote before then; of how many mails."""
+    said = sa.or_(inbound.c.text.is_not(None), inbound.c.subject.is_not(None))
+    emptied = sa.update(inbound).where(inbound.c.received_at < before, said).values(text=None, subject=None)
+    return connection.execute(emptied).rowcount
+
+
 def forget_contact(connection: Connection, contact_id: int, delivery_ids: sa.ScalarSelect[int]) -> None:
     """Of mails by a contact, or about mails to it, only key, kind and time stay."""
     mine = sa.or_(inbound.c.contact_id == contact_id, inbound.c.delivery_id.in_(delivery_ids))

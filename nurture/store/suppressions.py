@@ -22,6 +22,10 @@ from nurture.vocabulary import SuppressionReason, SuppressionScope
 
 # What somebody did with a mail of the sandbox; it ends when the clinic goes live.
 REHEARSED = "sandbox: "
+# The end of a source: it goes along with the person from an earlier address.
+CARRIED = ", address changed"
+# Why a suppression ended in whose place an erasure came.
+ERASED = "the contact was erased"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +203,17 @@ def lift(connection: Connection, scope: SuppressionScope, key: str, *, because: 
         .values(lifted_at=now, lifted_because=because)
     )
     return done.rowcount > 0
+
+
+def before_erasure(connection: Connection, key: str) -> SuppressionRow | None:
+    """What kept mail from an address until its contact was erased; None: nothing did."""
+    query = sa.select(suppression).where(
+        suppression.c.scope == SuppressionScope.ADDRESS,
+        suppression.c.key == key,
+        suppression.c.lifted_because == ERASED,
+    )
+    row = connection.execute(query.order_by(suppression.c.id.desc()).limit(1)).mappings().one_or_none()
+    return None if row is None else _row(row)
 
 
 def lift_rehearsed(connection: Connection, *, because: str, now: datetime) -> int:

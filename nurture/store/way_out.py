@@ -60,10 +60,11 @@ def await_loop(connection: Connection, address: str, number: int) -> None:
 
 
 def loop_arrived(connection: Connection, number: int, now: datetime) -> None:
-    """A mail with this number in its address came; nothing happens if none is awaited."""
+    """A mail with this number in its address came; nothing happens if none is awaited, or if it came before."""
     address = meta.get(connection, f"{_LOOP}{number}")
-    if address is not None:
+    if address:
         meta.put(connection, f"{_LOOPED}{address}", now.isoformat())
+        meta.put(connection, f"{_LOOP}{number}", "")
 
 
 def loop_seen(connection: Connection, address: str) -> datetime | None:

@@ -55,14 +55,22 @@ def keep_wish(connection: Connection, contact_id: int, wish: Wish, *, now: datet
 def forget_rehearsed(connection: Connection) -> None:
     """What was chosen by mails of the sandbox, which only the clinic can have seen, holds no longer.
 
-    A no to having reading noted stays: that is the safe side.
+    A no to having reading noted stays: that is the safe side. So does what a person chose for real before or since.
     """
-    theirs = (
-        sa.select(event.c.contact_id)
-        .join(delivery, event.c.delivery_id == delivery.c.id)
-        .where(event.c.kind == EventKind.PREFERRED, delivery.c.mode == Mode.SANDBOX)
-    )
-    connection.execute(sa.update(contact).where(contact.c.id.in_(theirs)).values(mail_gap=None, paused_until=None))
+    tried, real = (_chose(mode) for mode in (Mode.SANDBOX, Mode.LIVE))
+    connection.execute(sa.update(contact).where(tried, sa.not_(real)).values(mail_gap=None, paused_until=None))
+
+
+def chosen_for_real(connection: Connection, contact_id: int) -> bool:
+    """Whether the contact ever chose by a live mail."""
+    return connection.scalar(sa.select(contact.c.id).where(contact.c.id == contact_id, _chose(Mode.LIVE))) is not None
+
+
+def _chose(mode: Mode) -> sa.ColumnElement[bool]:
+    """For WHERE, over ``contact``: it chose by a mail of this mode."""
+    mine = sa.select(event.c.id).join(delivery, event.c.delivery_id == delivery.c.id)
+    chose = event.c.kind == EventKind.PREFERRED
+    return mine.where(chose, event.c.contact_id == contact.c.id, delivery.c.mode == mode).correlate(contact).exists()
 
 
 def not_paused(today: date) -> sa.ColumnElement[bool]:

@@ -16,7 +16,7 @@ from nurture.audience.suppressing import lift_by_hand, suppress_by_hand
 from nurture.errors import InputError, NotFoundError
 from nurture.store.readers import readers_of
 from nurture.store.schema import attempt, contact, contact_category, contact_tag, delivery, event, suppression
-from nurture.store.suppressions import list_suppressions, suppressions_of
+from nurture.store.suppressions import REHEARSED, lift_rehearsed, list_suppressions, suppressions_of
 from nurture.vocabulary import Category, ConsentKind, SuppressionReason, SuppressionScope
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -217,6 +217,33 @@ def test_an_erased_address_does_not_come_back(people):
     assert diff.notes["rejected"][0].text == "this address was erased at the person's request"
     with pytest.raises(InputError, match="erased at the person's request"):
         add_contact(people.store, people.workspace, "lee@knee.example", now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("reason", "source"),
+    [
+        (SuppressionReason.UNSUBSCRIBED, "mail 1"),
+        (SuppressionReason.UNSUBSCRIBED, f"{REHEARSED}mail 1"),
+        (SuppressionReason.SOFT_BOUNCED, "mail 1"),
+    ],
+)
+def test_an_erasure_outlasts_what_kept_mail_away_before(people, reason, source):
+    address = "lee@knee.example"
+    suppress_by_hand(people.store, people.workspace, address=address, reason=reason, source=source, now=NOW)
+    erase_contact(people.store, address, now=NOW)
+    with people.store.write() as connection:
+        lift_rehearsed(connection, because="the clinic goes live", now=NOW)
+        assert [row.reason for row in list_suppressions(connection)] == ["erased"]
+    with pytest.raises(InputError, match="erased at the person's request"):
+        add_contact(people.store, people.workspace, address, now=NOW)
+
+
+def test_an_erasure_does_not_take_a_complaint_back(people):
+    address = "lee@knee.example"
+    suppress_by_hand(people.store, people.workspace, address=address, reason=SuppressionReason.COMPLAINED, now=NOW)
+    erase_contact(people.store, address, now=NOW)
+    with pytest.raises(InputError, match="complained"):
+        lift_by_hand(people.store, people.workspace, address=address, because="a customer", now=NOW)
 
 
 def test_erasing_one_of_a_household_leaves_the_other_reachable(people):

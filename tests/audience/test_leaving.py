@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from nurture.audience.candidates import GivenConsent
 from nurture.audience.editing import Edit, edit_contact
-from nurture.audience.leaving import Choice, Standing, Way, decide, standing
+from nurture.audience.leaving import Choice, Standing, Way, decide, decide_topic, standing
 from nurture.audience.suppressing import lift_by_hand, suppress_by_hand
 from nurture.errors import InputError
 from nurture.store import Store, meta
@@ -109,6 +109,23 @@ def test_who_has_another_address_by_now_leaves_with_both(outbox: Outbox) -> None
     assert choose(outbox, Choice.RETURN) == NOTHING
 
 
+def test_who_has_the_old_mailbox_by_now_cannot_bring_the_person_back(outbox: Outbox) -> None:
+    """The mailbox that somebody moved away from may be a colleague's."""
+    with outbox.store.write() as connection:
+        which = contact.c.id == mail_of(outbox).contact_id
+        connection.execute(sa.update(contact).where(which).values(address="new@x.example", address_hash="hash-new"))
+    outbox.set(outbox.delivery_ids[1], address="new@x.example", recipient_key="hash-new")
+    choose(outbox, Choice.EVERYTHING, 1)
+    with outbox.store.read() as connection:
+        assert standing(connection, mail_of(outbox)) == Standing(everything=True, topic=False, may_return=False)
+    choose(outbox, Choice.RETURN)
+    assert ("address", "hash-new", "unsubscribed") in active(outbox.store)
+    choose(outbox, Choice.TOPIC, 1)
+    with outbox.store.write() as connection:
+        assert not decide_topic(connection, mail_of(outbox), Choice.RETURN, now=NOW)
+    assert choose(outbox, Choice.RETURN, 1) == NOTHING
+
+
 def test_what_was_left_goes_along_to_a_new_address(store: Store, make_workspace: Callable[..., Workspace]) -> None:
     outbox, workspace = fill_outbox(store), make_workspace()
     mail = mail_of(outbox)
@@ -117,6 +134,8 @@ def test_what_was_left_goes_along_to_a_new_address(store: Store, make_workspace:
     present = mail_of(outbox).present_hash
     assert present != mail.recipient_key
     assert {key for _, key, _ in active(store)} == {f"{mail.recipient_key}/partner-news", f"{present}/partner-news"}
+    assert choose(outbox, Choice.RETURN) == NOTHING, "it came from there"
+    assert active(store) == []
 
 
 def test_what_was_tried_in_the_sandbox_counts_for_nothing_when_it_is_live(store: Store) -> None:
@@ -130,6 +149,16 @@ def test_what_was_tried_in_the_sandbox_counts_for_nothing_when_it_is_live(store:
     with store.write() as connection:
         meta.set_mode(connection, Mode.LIVE, NOW)
     assert [key for _, key, _ in active(store)] == ["hash2-clinic-partner.example"]
+
+
+@pytest.mark.parametrize("reason", [SuppressionReason.MANUAL, SuppressionReason.HARD_BOUNCED])
+def test_what_is_tried_in_the_sandbox_takes_no_real_suppressions_place(store: Store, reason: SuppressionReason) -> None:
+    outbox = fill_outbox(store, recipients=1, mode=Mode.SANDBOX)
+    set_by(outbox, reason)
+    choose(outbox, Choice.EVERYTHING)
+    with store.write() as connection:
+        meta.set_mode(connection, Mode.LIVE, NOW)
+    assert [found for _, _, found in active(store)] == [reason]
 
 
 def test_who_leaves_for_real_after_a_try_has_left_for_good(store: Store) -> None:

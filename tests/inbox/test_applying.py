@@ -9,11 +9,21 @@ import sqlalchemy as sa
 from nurture.delivery import control
 from nurture.inbox.applying import Bounced, Understood, auto_replied, bounce, complaint, opt_out, replied
 from nurture.inbox.matching import Match
-from nurture.store import Store, accounts, campaigns, feedback
+from nurture.store import Store, accounts, alerts, campaigns, feedback, meta
 from nurture.store.alerts import open_alerts
 from nurture.store.erasure import erase_contact
 from nurture.store.schema import delivery, edition
-from nurture.vocabulary import BounceAct, BounceKind, DeliveryState, MatchedBy, Mode
+from nurture.store.suppressions import suppress
+from nurture.vocabulary import (
+    AlertKind,
+    BounceAct,
+    BounceKind,
+    DeliveryState,
+    MatchedBy,
+    Mode,
+    SuppressionReason,
+    SuppressionScope,
+)
 from nurture.workspace.settings import Settings
 from tests.delivery.outbox import Outbox
 from tests.inbox.conftest import LATER, Inbox, sent
@@ -276,3 +286,42 @@ def test_the_accounts_balance_whatever_comes_back(inbox: Inbox, again: int) -> N
     with inbox.store.read() as connection:
         counted = accounts.state_counts(connection, mode=Mode.LIVE, states=[DeliveryState.SENT])
     assert counted == {DeliveryState.SENT: 3}
+
+
+def test_an_alert_repeats_no_address_for_it_outlives_the_person(inbox: Inbox) -> None:
+    words = f"550 5.7.1 <{inbox.address(1)}>: sender is on our list"
+    act(inbox, inbox.heard(1), Bounced(BounceKind.SENDER, same_address=True, status="5.7.1", words=words))
+    assert inbox.alerts() == {
+        "mail_refused": "mails are refused because of us, not of the readers: 550 5.7.1 <@>: sender is on our list"
+    }
+
+
+def test_wishes_that_nothing_proves_do_not_bury_the_owner(inbox: Inbox) -> None:
+    heard = inbox.heard(1, proven=False)
+    asked = [
+        leave(inbox, replace(heard, key=f"{number:012}", match=replace(heard.match, mail=None, contact_id=None)))
+        for number in range(alerts.MOST_BY_STRANGERS + 20)
+    ]
+    assert not any(asked)
+    with inbox.store.read() as connection:
+        found = [each for each in open_alerts(connection) if each.kind is AlertKind.LEAVE_UNPROVEN]
+    assert len(found) == alerts.MOST_BY_STRANGERS + 1
+    assert found[-1].subject == "and more"
+
+
+def test_a_complaint_in_the_sandbox_takes_no_real_suppressions_place(store: Store, settings: Settings) -> None:
+    inbox = sent(store, settings, mode=Mode.SANDBOX)
+    with store.write() as connection:
+        suppress(
+            connection,
+            SuppressionScope.ADDRESS,
+            inbox.outbox.column("recipient_key")[0],
+            shown=inbox.address(1),
+            reason=SuppressionReason.MANUAL,
+            source="cli",
+            now=LATER,
+        )
+    complain(inbox, inbox.heard(1))
+    with store.write() as connection:
+        meta.set_mode(connection, Mode.LIVE, LATER)
+    assert inbox.suppressed() == {inbox.address(1): "manual"}

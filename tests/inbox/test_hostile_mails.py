@@ -82,6 +82,29 @@ HOSTILE = {
     "labels": filled(FROM_DAEMON, b"recipient: for to address: message to "),
     "recipients": filled(FROM_DAEMON + REPORT, b"Final-Recipient: rfc822; a@b.example\nAction: failed\n\n"),
     "one endless reason": filled(FROM_DAEMON + REPORT, b"Final-Recipient: a@b.example\nDiagnostic-Code: user account "),
+    "many reasons": FROM_DAEMON
+    + REPORT
+    + b"\n"
+    + b"".join(
+        b"Final-Recipient: rfc822; a%d@b.example\nAction: failed\nDiagnostic-Code: smtp; 550 %s\n\n"
+        % (n, b"user " * 700)
+        for n in range(500)
+    ),
+    "many reasons in JSON": FROM_DAEMON
+    + b'\n{"notificationType":"Bounce","mail":{},"bounce":{"bouncedRecipients":['
+    + b",".join(b'{"emailAddress":"a@b.eu","diagnosticCode":"550 %s"}' % (b"user " * 400) for _ in range(140))
+    + b"]}}",
+    "many that failed": FROM_DAEMON
+    + b"X-Failed-Recipients: "
+    + b",".join(b"a@b%d.eu" % n for n in range(1500))
+    + b"\n\n"
+    + b"a@b.eu\n" * 90_000,
+    "many addresses, each another": FROM_DAEMON
+    + b"\n"
+    + b"\n".join(b"a%d@b%d.eu failed" % (n, n) for n in range(60_000)),
+    "many parts of HTML": FROM_PERSON
+    + b"Content-Type: multipart/mixed; boundary=b\n\n"
+    + (b"--b\nContent-Type: text/html\n\n" + b"<p>x" * 5000 + b"\n") * 99,
     "base64 of nothing": filled(FROM_PERSON + b"Content-Transfer-Encoding: base64\n", b"=\n"),
     "a codec that is no charset": FROM_PERSON + b"Content-Type: text/plain; charset=zlib\n\nx\x9c",
     "bytes of all kinds": FROM_PERSON + b"\n" + bytes(range(256)) * 4000,

@@ -14,6 +14,8 @@ from urllib.parse import urlencode
 import pytest
 import sqlalchemy as sa
 
+from nurture.audience.address_changes import confirm, open_change
+from nurture.audience.address_key import load_address_key
 from nurture.audience.editing import Edit, edit_contact
 from nurture.audience.erasing import erase_contact
 from nurture.audience.repairing import repairs
@@ -259,6 +261,38 @@ def test_an_address_changed_meanwhile_or_erased_is_not_changed_again(desk: Desk)
     path = desk.link()
     erase_contact(desk.house.store, "third@home.example", now=DUE)
     assert (desk.yes(path)[0], desk.address(), desk.wishes()) == (404, None, 0)
+
+
+def test_a_yes_and_a_change_by_the_staff_at_the_same_moment(desk: Desk) -> None:
+    """What was looked at a moment before the yes is looked at once more in its transaction."""
+    desk.wish()
+    with desk.house.store.read() as connection:
+        number = connection.scalar(sa.select(address_change.c.id))
+        change = open_change(connection, number, now=desk.clock.now())
+    edit_contact(desk.house.store, desk.house.workspace, OLD, Edit({"address": "p0@b.example"}), now=desk.clock.now())
+    key = load_address_key(desk.house.store, desk.house.data)
+    assert change is not None
+    assert not confirm(desk.house.store, key, change, now=desk.clock.now())
+    assert desk.address() == "p0@b.example"
+
+
+def test_two_say_yes_at_the_same_moment(desk: Desk) -> None:
+    desk.wish()
+    with desk.house.store.read() as connection:
+        number = connection.scalar(sa.select(address_change.c.id))
+        change = open_change(connection, number, now=desk.clock.now())
+    assert change is not None
+    key = load_address_key(desk.house.store, desk.house.data)
+    assert [confirm(desk.house.store, key, change, now=desk.clock.now()) for _ in range(2)] == [True, True]
+    assert desk.address() == NEW
+
+
+def test_who_has_the_earlier_mailbox_by_now_moves_nobody(desk: Desk) -> None:
+    """A mail that went to an address which the person left may be in a colleague's hands."""
+    present = "p0@moved.example"
+    edit_contact(desk.house.store, desk.house.workspace, OLD, Edit({"address": present}), now=desk.clock.now())
+    desk.wish()
+    assert (desk.run(), desk.wishes(), desk.address()) == (0, 0, present)
 
 
 def test_an_address_of_somebody_else_is_for_the_clinic_to_decide(desk: Desk) -> None:

@@ -278,3 +278,13 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> Non
     child = int((tmp_path / "child").read_text())
     # killed with it; whoever inherits it may take a moment to notice
     assert not Path(f"/proc/{child}").exists() or "Z" in Path(f"/proc/{child}/stat").read_text().rpartition(")")[2][:3]
+
+
+def test_strangers_mails_do_not_use_up_the_alerts_of_a_day(clinic: Clinic) -> None:
+    for number in range(8):
+        clinic.alarm(AlertKind.LEAVE_UNPROVEN, f"mail {number}")
+        clinic.tell(3 * MINUTE)
+    assert len(clinic.first.mails) == 1, "what anybody can cause is told once a day"
+    clinic.alarm()
+    assert clinic.tell(3 * MINUTE) == [HELD]
+    assert clinic.tell(24 * HOUR) == [f"{OWNER} nurture: leave unproven (mail 1) and 6 more"]

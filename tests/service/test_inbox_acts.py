@@ -9,12 +9,17 @@ import pytest
 import sqlalchemy as sa
 
 from nurture.clock import DrivenClock
+from nurture.composing.link_tokens import make_token
+from nurture.composing.return_path import return_path
+from nurture.service import jobs
 from nurture.service.house import House, open_house
 from nurture.service.inbox import read_mailbox
-from nurture.store import feedback, suppressions
+from nurture.service.link_keys import link_keys
+from nurture.store import feedback, suppressions, way_out
 from nurture.store.alerts import open_alerts
+from nurture.store.replies import MAX_WORDS
 from nurture.store.schema import event, inbound, reply
-from nurture.vocabulary import DeliveryState, Mode
+from nurture.vocabulary import DeliveryState, LinkPurpose, Mode
 from nurture.workspace.scaffold import Answers, init_workspace
 from tests.delivery.outbox import Outbox, fill_outbox
 
@@ -38,9 +43,9 @@ class Clinic:
         head, _, body = text.strip().partition("\n\n")
         if "Message-ID:" not in head:
             head += f"\nMessage-ID: <in{self._mails}@elsewhere.example>"
-        octets = f"{head}\nDate: Tue, 01 Dec 2026 12:0{self._mails} +0000\n\n{body}\n".encode(
-            "utf-8", "surrogateescape"
-        )
+        if "Date:" not in head:
+            head += f"\nDate: Tue, 01 Dec 2026 12:0{self._mails} +0000"
+        octets = f"{head}\n\n{body}\n".encode("utf-8", "surrogateescape")
         file = self.root / "mail" / folder / f"17000000{self._mails:02}.M1.host"
         file.write_bytes(octets)
         arrived = (NOW + timedelta(minutes=self._mails)).timestamp()
@@ -72,7 +77,7 @@ class Clinic:
 def clinic(tmp_path: Path, database_url: str):
     root = tmp_path / "clinic"
     init_workspace(root, Answers(), now=datetime(2026, 11, 20, 20, tzinfo=UTC))
-    for name in ("new", "cur", "tmp", ".Sent/new", ".Sent/cur", ".Sent/tmp"):
+    for name in ("new", "cur", "tmp", ".Sent/new", ".Sent/cur", ".Sent/tmp", ".Junk/new", ".Junk/cur"):
         (root / "mail" / name).mkdir(parents=True)
     address = tmp_path / "database-address"
     address.write_text(database_url)
@@ -174,8 +179,13 @@ def test_an_answer_in_the_sent_folder_stops_the_clock(clinic: Clinic) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "names_it", "stops"),
-    [("new", False, False), ("new", True, True), (".Sent/new", False, True)],
-    ids=["a stranger's in our name", "a copy to ourselves", "not by its answer button"],
+    [("new", False, False), (".Junk/new", False, False), ("new", True, True), (".Sent/new", False, True)],
+    ids=[
+        "a stranger's in our name",
+        "a stranger's that was taken for spam",
+        "a copy to ourselves",
+        "not by its button",
+    ],
 )
 def test_a_mail_in_our_name_in_the_inbox_must_name_what_it_answers(
     clinic: Clinic, folder: str, names_it: bool, stops: bool
@@ -194,6 +204,88 @@ def test_a_bounce_that_names_no_mail_of_ours_is_a_forgery_for_all_we_know(clinic
     clinic.read()
     assert clinic.suppressed() == {}
     assert [row.data["act"] for row in clinic.rows(sa.select(event.c.data))] == ["record"]
+
+
+def test_only_mail_that_arrived_proves_a_plus_address(clinic: Clinic) -> None:
+    """Many providers file a copy of what they took for sending; it has the same octets."""
+    address = "hello@clinic.example"
+    ring = link_keys(clinic.house.store, clinic.house.data, now=NOW)
+    to = return_path(address, make_token(ring.newest, LinkPurpose.PROBE, 17, ""))
+    head = f"From: {address}\nTo: {to}\nSubject: A mail to myself\nMessage-ID: <loop@clinic.example>"
+    mail = f"{head}\nDate: Tue, 01 Dec 2026 12:00 +0000\n\nIt comes back?"
+    with clinic.house.store.write() as connection:
+        way_out.await_loop(connection, address, 17)
+
+    def seen() -> bool:
+        clinic.read()
+        with clinic.house.store.read() as connection:
+            return way_out.loop_seen(connection, address) is not None
+
+    clinic.arrives(mail, folder=".Sent/new")
+    assert not seen()
+    clinic.arrives(mail)
+    assert seen()
+
+
+def test_what_somebody_wrote_is_gone_after_its_time_wherever_it_was_kept(clinic: Clinic) -> None:
+    secret = "My knee hurts again. "
+    clinic.arrives(reply_from(2, secret * 1000, answers=2))
+    clinic.arrives(reply_from(3, f"{AWAY} {secret}", answers=3, more="\nAuto-Submitted: auto-replied"))
+    clinic.read()
+    (longest, _) = clinic.rows(sa.select(sa.func.length(inbound.c.text)).order_by(inbound.c.id))
+    assert longest[0] <= MAX_WORDS
+    clinic.house.clock.move_to(NOW + timedelta(days=364))
+    jobs.housekeeping(clinic.house)
+    assert "knee" in str(clinic.rows(sa.select(inbound)))
+    clinic.house.clock.move_to(NOW + timedelta(days=367))
+    jobs.housekeeping(clinic.house)
+    for table in (inbound, reply, event):
+        assert "knee" not in str(clinic.rows(sa.select(table)))
+    assert [row.kind for row in clinic.rows(sa.select(inbound.c.kind).order_by(inbound.c.id))] == ["reply", "autoreply"]
+
+
+AWAY = "I am away and will be back on 9 December 2026."
+
+
+def absences(clinic: Clinic) -> dict[int, date]:
+    people = clinic.outbox.column("contact_id")
+    with clinic.house.store.read() as connection:
+        found = feedback.absences(connection, people, on=date(2026, 12, 2))
+    return {people.index(contact) + 1: until for contact, until in found.items()}
+
+
+def test_an_absence_that_answers_none_of_our_mails_silences_nobody(clinic: Clinic) -> None:
+    """Anybody can write it in another's name, each month anew; and each reader knows the Message-ID of one mail."""
+    clinic.arrives(reply_from(1, AWAY, more="\nAuto-Submitted: auto-replied"))
+    clinic.arrives(reply_from(2, AWAY, answers=2, more="\nAuto-Submitted: auto-replied"))
+    clinic.arrives(reply_from(3, AWAY, answers=4, more="\nAuto-Submitted: auto-replied"))
+    clinic.read()
+    assert absences(clinic) == {2: date(2026, 12, 9)}
+
+
+def test_an_absence_that_comes_to_the_return_path_of_our_mail_is_believed(clinic: Clinic) -> None:
+    """Where RFC 3834 4 wants it, perhaps without a word of what it answers."""
+    ring = link_keys(clinic.house.store, clinic.house.data, now=NOW)
+    keys = clinic.outbox.column("recipient_key")
+    for number, key in ((1, keys[0]), (2, "another's")):
+        token = make_token(ring.newest, LinkPurpose.BOUNCE, clinic.outbox.delivery_ids[number - 1], key)
+        to = f"\nDelivered-To: hello+b.{token}@clinic.example"
+        clinic.arrives(reply_from(number, AWAY, more=f"{to}\nAuto-Submitted: auto-replied"))
+    clinic.read()
+    assert absences(clinic) == {1: date(2026, 12, 9)}
+
+
+def test_a_mail_program_that_leaves_for_its_reader_is_followed(clinic: Clinic) -> None:
+    """Gmail's own words for a `List-Unsubscribe` that is a `mailto:`."""
+    ring = link_keys(clinic.house.store, clinic.house.data, now=NOW)
+    keys = clinic.outbox.column("recipient_key")
+    token = make_token(ring.newest, LinkPurpose.LEAVE, clinic.outbox.delivery_ids[1], keys[1])
+    clinic.arrives(
+        f"From: Person <person2@clinic-partner.example>\nTo: hello@clinic.example\nSubject: STOP {token}\n\n"
+        "This message was automatically generated by Gmail."
+    )
+    clinic.read()
+    assert clinic.suppressed() == {"person2@clinic-partner.example": "unsubscribed"}
 
 
 def test_whoever_asks_to_leave_out_of_the_blue_is_shown_to_the_owner(clinic: Clinic) -> None:

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 
 from nurture.audience.erasing import erase_contact
 from nurture.audience.preferring import LONGEST_PAUSE, Preferences, bounded
+from nurture.composing.link_keys import read_link_keys
+from nurture.composing.link_tokens import make_token
 from nurture.store import meta, wishes
-from nurture.store.schema import contact
+from nurture.store.schema import contact, delivery, edition
 from nurture.store.wishes import NO_WISH, Wish
 from nurture.vocabulary import LinkPurpose, Mode
 from nurture.web.choosing import asked
@@ -145,6 +147,52 @@ def test_what_is_tried_in_the_sandbox_ends_when_the_clinic_goes_live(desk: Desk)
         meta.set_mode(connection, Mode.LIVE, NOW + timedelta(days=1))
     assert wish(desk) == Wish(may_track=False)  # a no stays: the safe side
     assert desk.left() == []
+
+
+def test_a_real_pause_outlasts_a_time_in_the_sandbox(desk: Desk) -> None:
+    first, second = desk.outbox.delivery_ids[:2]
+    key = desk.outbox.column("recipient_key")[0]
+    with desk.store.write() as connection:
+        theirs = sa.select(delivery.c.contact_id).where(delivery.c.id == first).scalar_subquery()
+        connection.execute(sa.update(delivery).where(delivery.c.id == second).values(contact_id=None))
+        made = sa.select(edition).where(edition.c.id == desk.outbox.edition_id)
+        rehearsed = {**connection.execute(made).mappings().one(), "mode": Mode.SANDBOX}
+        del rehearsed["id"]
+        other = connection.scalar(sa.insert(edition).values(rehearsed).returning(edition.c.id))
+        tried = {"edition_id": other, "mode": Mode.SANDBOX, "contact_id": theirs, "recipient_key": key}
+        connection.execute(sa.update(delivery).where(delivery.c.id == second).values(tried))
+        meta.set_mode(connection, Mode.SANDBOX, NOW)
+    tried_path = f"/p/{make_token(read_link_keys(desk.data).newest, LinkPurpose.PREFERENCES, second, key)}"
+    body = b"form=preferences&topic=partner-news&gap=30"
+    desk.ask(tried_path, "POST", body, Content_Type=FORM)
+    assert wish(desk) == Wish(30)
+    with desk.store.write() as connection:
+        meta.set_mode(connection, Mode.LIVE, NOW)
+    save(desk, gap="90", pause="2026-12-24")
+    with desk.store.write() as connection:
+        meta.set_mode(connection, Mode.SANDBOX, NOW)
+    desk.ask(tried_path, "POST", body, Content_Type=FORM)
+    with desk.store.write() as connection:
+        meta.set_mode(connection, Mode.LIVE, NOW)
+    assert wish(desk) == Wish(90, date(2026, 12, 24))
+
+
+def test_a_mail_of_the_sandbox_changes_no_wish_of_a_live_clinic(desk: Desk) -> None:
+    save(desk, gap="90", pause="2026-12-24", untracked="yes")
+    desk.outbox.set(desk.outbox.delivery_ids[0], mode=Mode.SANDBOX)
+    save(desk)
+    assert wish(desk) == Wish(90, date(2026, 12, 24), may_track=False)
+
+
+def test_who_has_the_earlier_mailbox_can_only_wish_for_less(desk: Desk) -> None:
+    save(desk, gap="30", pause="2026-12-24", untracked="yes")
+    number = desk.outbox.column("contact_id")[0]
+    with desk.store.write() as connection:
+        connection.execute(sa.update(contact).where(contact.c.id == number).values(address_hash="hash-new"))
+    save(desk)
+    assert wish(desk) == Wish(30, date(2026, 12, 24), may_track=False)
+    save(desk, gap="90", pause="2026-12-31")
+    assert wish(desk) == Wish(90, date(2026, 12, 31), may_track=False)
 
 
 def test_wishes_are_bounded_purely() -> None:

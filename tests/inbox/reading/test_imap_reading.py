@@ -1,5 +1,6 @@
 """An IMAP account read from where it was left, on a server that does as it should."""
 
+import base64
 import threading
 import time
 from datetime import timedelta
@@ -97,6 +98,25 @@ def test_the_junk_folder_is_found_by_its_use_or_usual_name(server, reader, name,
     reader.read(BEGAN)
     server.folders[name].add(mail("reply"))
     assert reader.read() == ["reply"]
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "from_outside"),
+    [
+        ("INBOX", "", True),
+        ("Verd&AOQ-chtig", "\\Junk", True),
+        ("Bulk Mail", "", True),
+        ("Alle", "\\All", True),
+        ("Gesendet", "\\Sent", False),
+        ("Gesendete Objekte", "", False),
+    ],
+)
+def test_mail_comes_into_all_folders_but_those_of_what_was_sent(server, open_reader, name, flags, from_outside):
+    server.folders[name] = Folder(flags=flags)
+    shown = name.replace("&AOQ-", "ä")
+    reader = open_reader(shown)
+    reader.read(BEGAN)
+    assert reader.session.comes_into(shown) is from_outside
 
 
 def test_folders_with_odd_names_are_read(server, open_reader):
@@ -255,3 +275,17 @@ def test_a_connection_that_was_closed_in_idle_comes_again_by_itself(server, read
     server.inbox.add(mail("new"))
     assert reader.read() == ["new"]
     assert server.sessions == 2
+
+
+@pytest.mark.parametrize("answer", [b"* BYE what is TAG?\r\n", b"nonsense: TAG\r\n"])
+def test_a_server_that_repeats_what_we_said_gives_no_password_away(monkeypatch, answer):
+    monkeypatch.setenv("IMAP_SECRET", "secret")
+    said = base64.b64encode(b"\0hello\0secret").decode()
+    with ScriptedImap(capabilities="IMAP4rev1 AUTH=PLAIN") as server:
+        server.on("AUTHENTICATE", Step(b"+ \r\n"))
+        server.on("", Step(answer, cut=True))
+        reader = Reader(server, ("INBOX",), Bounds())
+        with pytest.raises(MailboxError) as caught:
+            reader.read()
+        reader.session.close()
+    assert said not in str(caught.value)
