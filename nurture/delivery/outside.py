@@ -11,6 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pwd
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,11 +26,21 @@ VARIABLE = "NURTURE_STATE_DIR"
 
 
 def state_folder() -> Path:
-    """Where this user's programs keep what they must remember (XDG Base Directory, "state")."""
+    """Where this user's programs keep what they must remember (XDG Base Directory, "state").
+
+    The home folder is the user's own also where ``runuser`` or ``sudo`` left somebody else's in the environment.
+    """
     if chosen := os.environ.get(VARIABLE):
         return Path(chosen)
     state = os.environ.get("XDG_STATE_HOME")
-    return (Path(state) if state else Path.home() / ".local" / "state") / "nurture"
+    return (Path(state) if state else _home() / ".local" / "state") / "nurture"
+
+
+def _home() -> Path:
+    try:
+        return Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:  # nobody's number, as in some containers
+        return Path.home()
 
 
 class OutsideFile:

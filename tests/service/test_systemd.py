@@ -107,7 +107,12 @@ def test_the_unit_of_a_server_has_all_that_a_users_has_and_more():
 
     server = (ROOT / "deploy" / "nurture.service").read_text()
     assert settings(user_unit(Path("/srv/clinic"), python="python3")) < settings(server)
-    assert {"ProtectSystem=strict", "CapabilityBoundingSet=", "ReadWritePaths=/srv/clinic"} <= settings(server)
+    assert {
+        "ProtectSystem=strict",
+        "CapabilityBoundingSet=",
+        "ReadWritePaths=/srv/clinic",
+        "StateDirectory=nurture",
+    } <= settings(server)
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze")
