@@ -71,6 +71,8 @@ def _postgresql_failure(error: sa.exc.DBAPIError, place: str, *, writing: bool) 
         return StoreFullError(f"no space is left for {place}: free some space on its server. Nothing was changed.")
     if state in ("25006", "42501"):  # read_only_sql_transaction, insufficient_privilege
         return StoreFullError(f"{place} is read-only for this user: grant it the right to write.")
+    if "invalid connection option" in str(error.orig):  # libpq's word, before anything was sent
+        return StoreError(f"the address of {place} has an option that PostgreSQL does not know: {error.orig}")
     if not isinstance(error, sa.exc.OperationalError):
         return None
     words = " ".join(str(error.orig).split())

@@ -109,7 +109,7 @@ def create_store(
 def _connect(url: str, *, root: Path, busy_timeout: timedelta, mounts: Callable[[], str]) -> Store:
     try:
         parsed = sa.make_url(url)
-    except sa.exc.ArgumentError:
+    except (sa.exc.ArgumentError, ValueError):  # the second for a port that is no number
         # the text may hold a password, so it is not repeated, nor is the cause
         raise StoreError("the database address in nurture.yaml is not one, e.g. sqlite:///data/nurture.db") from None
     if parsed.drivername in ("postgresql", "postgresql+psycopg"):

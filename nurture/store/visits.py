@@ -137,6 +137,14 @@ def new_visit(
     }
 
 
+def opens_of_edition(connection: Connection, edition_id: int) -> int:
+    """How many visitors the pixel has that all past patients of an edition share."""
+    query = sa.select(sa.func.count()).where(
+        event.c.edition_id == edition_id, event.c.kind == EventKind.OPENED, event.c.delivery_id.is_(None)
+    )
+    return connection.scalar(query) or 0
+
+
 def note(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write visits; those whose key is there already stay as they are."""
     if rows:

@@ -41,6 +41,8 @@ GATHER: Final = 0.025  # seconds in which more may come: few larger writes cost 
 TOGETHER: Final = 250
 BREATH: Final = 8  # visits are judged in a row; then the thread that answers requests gets its turn
 BREATH_TIME: Final = 0.001  # seconds
+MOST_OF_EDITION: Final = 100_000  # opens of a shared pixel: its token is in many hands, and agents are free text
+_COUNT_AFTER: Final = 1000  # of them, what is in the log is counted anew
 AGAIN: Final = 1.0  # seconds until a write that failed is tried again
 
 
@@ -73,6 +75,7 @@ class Noting:
     ) -> None:
         self._store, self._keys, self._own, self._edition = store, keys, own, edition
         self._waiting: deque[Asked] = deque()
+        self._room: dict[int, int] = {}  # opens of a shared pixel that may come before they are counted; -1: none
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="visits", daemon=True)
@@ -155,6 +158,8 @@ class Noting:
             edition = self._edition(connection, one.token.number) if one.purpose is LinkPurpose.EDITION_OPEN else None
             if edition is None or not is_genuine(one.token, ring, one.purpose, edition.name):
                 continue
+            if not self._has_room(connection, edition.id):
+                continue
             judgement = judge(one.visit, sent_at=datetime.min.replace(tzinfo=one.visit.at.tzinfo), own=own)
             who = f"{shortened(one.visit.address)} {one.visit.agent}".encode()
             digest = hmac.digest(ring.newest.secret, b"visitor of an edition\0" + who, "sha256").hex()[:16]
@@ -162,6 +167,14 @@ class Noting:
             row = visits.new_visit(one.visit.kind, one.visit.at, _said(judgement), key=key, edition_id=edition.id)
             rows.append((None, row))
         return rows
+
+    def _has_room(self, connection: Connection, edition_id: int) -> bool:
+        room = self._room.get(edition_id, 0)
+        if room == 0:
+            left = MOST_OF_EDITION - visits.opens_of_edition(connection, edition_id)
+            room = min(_COUNT_AFTER, left) if left > 0 else -1
+        self._room[edition_id] = max(room - 1, -1) if room > 0 else room
+        return room > 0
 
 
 def _judged(

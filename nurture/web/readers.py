@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -53,7 +54,7 @@ class ReaderPages:
 
         self._noting = Noting(store, keys, lambda: networks(settings().privacy.own_networks), edition)
         self._following = Following(Mails(store, known), keys, self._noting, clock, site=lambda: settings().clinic.site)
-        self._viewing = Viewing(store, keys)
+        self._viewing, self._viewer = Viewing(store, keys), ThreadPoolExecutor(1, thread_name_prefix="view")
         self._choosing = Choosing(store, keys, settings, clock)
         self._confirming = Confirming(store, data, keys, lambda: settings().clinic, clock)
         self._leave = LeavePages(store, data, lambda: settings().clinic, clock)
@@ -61,6 +62,7 @@ class ReaderPages:
     def close(self) -> None:
         """Write what was noted and is not in the log yet; call it when no request comes any more."""
         self._noting.close()
+        self._viewer.shutdown(cancel_futures=True)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -94,7 +96,9 @@ class ReaderPages:
             case [*_, "c", token, number] if looks:
                 return await self._or_trouble(request, self._following.click(request, token, number))
             case [*_, "v", token] if looks:
-                return await self._or_trouble(request, asyncio.to_thread(self._viewing.page, token))
+                # one at a time: composing a mail takes long, and whoever wants to leave must not wait for that
+                seen = asyncio.get_running_loop().run_in_executor(self._viewer, self._viewing.page, token)
+                return await self._or_trouble(request, seen)
             case [*_, "p", token] if looks or request.method == "POST":
                 return await self._form(request, token, self._choosing.page)
             case [*_, "a", token] if looks or request.method == "POST":

@@ -107,7 +107,7 @@ WORDS: Final = {
         "que sí.",
         "ask new address": "Preguntar en esa dirección",
         "asked": "Preguntamos en {new}. Mire allí dentro de unos minutos y abra el enlace de nuestro correo.",
-        "not asked": "No podemos preguntar en esa dirección. Compruebe si está bien escrita; también puede ser la que "
+        "not asked": "No podemos preguntar en esa dirección. Compruebe si está bien escrita; quizá es la que "
         "ya usamos, o hubo demasiados intentos hoy. O llámenos: {phone}",
         "confirm": "¿Enviar aquí nuestros correos?",
         "confirm means": "Nuestros correos llegarían a {new} en lugar de {address}.",

@@ -173,6 +173,8 @@ def test_a_network_file_system_is_refused(tmp_path: Path) -> None:
         ("sqlite:///:memory:", "in memory would lose the history"),
         ("mysql://root:s3cret@db.example/nurture", "databases of the kind mysql cannot be used"),
         ("po:::///s3cret", "is not one"),
+        ("postgresql://clinic:s3cret@127.0.0.1:port/nurture", "is not one"),
+        ("postgresql://clinic:s3cret@127.0.0.1:1/nurture?colour=red", 'PostgreSQL does not know: .*"colour"'),
         ("postgresql+psycopg://clinic:s3cret@127.0.0.1:1/nurture", r"nurture on 127\.0\.0\.1:1 cannot be reached"),
         ("postgresql://clinic:s3cret@127.0.0.1:1/nurture?password=s3cret", "cannot be reached .*Is the server running"),
     ],

@@ -18,6 +18,7 @@ from nurture.composing.tracking import TrackingRules
 from nurture.store import Store, meta
 from nurture.store.schema import contact, event
 from nurture.vocabulary import LinkPurpose, Mode
+from nurture.web import noting
 from nurture.web.following import PIXEL
 from nurture.web.readers import ReaderPages
 from nurture.web.server import serve
@@ -25,6 +26,7 @@ from nurture.workspace.workspace import load_workspace
 from tests.delivery.clinic import make_clinic
 from tests.delivery.conftest import Office
 from tests.delivery.outbox import NOW, Outbox
+from tests.servers.ready import wait_until
 from tests.servers.scripted_smtp import ScriptedSmtp
 from tests.web.conftest import Answer, Desk
 
@@ -204,6 +206,18 @@ async def test_past_patients_may_share_one_pixel_that_names_nobody(store: Store,
     for row in mailed.rows():
         assert (row.delivery_id, row.contact_id) == (None, None)
         assert set(row.data) == {"visitor", "why", "sure"}
+
+
+async def test_a_shared_pixel_cannot_fill_the_disk(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noting, "MOST_OF_EDITION", 5)
+    monkeypatch.setattr(noting, "_COUNT_AFTER", 2)
+    mailed = await send(store, tmp_path / "clinic", categories=("past_patient",), patients="edition")
+    for number in range(12):
+        assert mailed.get(mailed.pixel(0), agent=f"Mozilla/5.0 {number}").status == 200
+        wait_until(lambda seen=number + 1: len(mailed.rows()) >= min(seen, 5), "it is not noted")
+    assert len(mailed.noted()) == 5
 
 
 async def test_who_was_erased_or_said_no_is_led_on_and_not_noted(mailed: Mailed) -> None:
