@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from benchmarks.measurement import Measurement, median, significant
 from benchmarks.outbox import AT, make_clinic, plan_edition
 from nurture.composing.link_keys import read_link_keys
-from nurture.composing.link_tokens import make_token
+from nurture.composing.link_tokens import make_token, parse_token
 from nurture.delivery.event_loop import run_async
 from nurture.service.house import open_house
 from nurture.store import way_out
@@ -27,6 +27,9 @@ from nurture.vocabulary import LinkPurpose
 
 CONNECTIONS = 50
 HITS = 3000
+ROUNDS = 3
+PACE = 1000  # a second, all connections together: far more than an edition to 100,000 readers brings
+KILLED = 1500
 THEIR_HITS = 1000
 _URL = "https://mail.riverbend.example"
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
@@ -43,6 +46,9 @@ class Load:
 def measure() -> list[Measurement]:
     """Opens and clicks of 3,000 mails each, none twice, and clicks on a server as a careful beginner writes it.
 
+    As fast as they can, where 50 connections that never rest wait for each other, and 1,000 a second. At last a server
+    is killed by SIGKILL while clicks come: how old was the oldest that is answered and lost?
+
     Both run in a process of their own under the same uvicorn, on SQLite with the same settings on one disk; one client
     opens a connection for each request, as a proxy does. Ours is stopped with SIGTERM right after the last answer;
     then every hit must be in its log, or there is no figure.
@@ -51,13 +57,16 @@ def measure() -> list[Measurement]:
     with tempfile.TemporaryDirectory() as folder:
         clinic = Path(folder) / "clinic"
         paths = _clinic(clinic)
-        for number in range(3):
+        for number in range(ROUNDS):
             with _server("nurture", str(clinic)) as port:
                 opens.append(_load(port, [path for path, _ in paths[number]]))
                 clicks.append(_load(port, [path for _, path in paths[number]]))
             _check_written(clinic, 2 * HITS * (number + 1))
             with _server("orm", f"{folder}/orm{number}", str(THEIR_HITS)) as port:
                 theirs.append(_load(port, [f"/c/{mail}/1" for mail in range(THEIR_HITS)]))
+        with _server("nurture", str(clinic)) as port:
+            paced = _load(port, [path for _, path in paths[ROUNDS]], pace=PACE)
+        lost = _lost_at_sigkill(clinic, [path for _, path in paths[ROUNDS + 1][:KILLED]])
     ratios = [ours.rate / other.rate for ours, other in zip(clicks, theirs, strict=True)]
     name = f"at {CONNECTIONS} connections"
     return [
@@ -67,13 +76,16 @@ def measure() -> list[Measurement]:
         median("clicks: nurture / ORM", ratios, "times", bar=5, at_least=True),
         median(f"opens {name}: 99th percentile", [load.p99 for load in opens], "ms", bar=20),
         median(f"clicks {name}: 99th percentile", [load.p99 for load in clicks], "ms", bar=20),
+        median(f"clicks {name}, {PACE:,} a second: 99th percentile", [paced.p99], "ms", bar=20),
+        median("clicks answered and lost at SIGKILL: the oldest", [lost], "ms", bar=50),
         median(f"clicks {name}, an ORM commit for each: 99th percentile", [load.p99 for load in theirs], "ms"),
     ]
 
 
 def _clinic(folder: Path) -> list[list[tuple[str, str]]]:
     """A clinic with mails that were sent; for each round the paths of their pixels and of one link each."""
-    make_clinic(folder, HITS * 4)
+    needed = (ROUNDS + 2) * HITS
+    make_clinic(folder, HITS * (ROUNDS + 3))
     with (folder / "nurture.yaml").open("a", encoding="utf-8") as settings:
         settings.write(f"public_url: {_URL}\n")
     with open_house(folder) as house:
@@ -85,9 +97,9 @@ def _clinic(folder: Path) -> list[list[tuple[str, str]]]:
             connection.execute(sent)
         with house.store.read() as connection:
             query = sa.select(delivery.c.id, delivery.c.recipient_key).where(delivery.c.state == "sent")
-            mails = connection.execute(query.limit(3 * HITS)).all()
+            mails = connection.execute(query.limit(needed)).all()
         key = read_link_keys(house.data).newest
-    if len(mails) < 3 * HITS:
+    if len(mails) < needed:
         raise AssertionError(f"only {len(mails)} mails were planned")
     paths = [
         (
@@ -96,7 +108,7 @@ def _clinic(folder: Path) -> list[list[tuple[str, str]]]:
         )
         for number, recipient in mails
     ]
-    return [paths[start : start + HITS] for start in range(0, 3 * HITS, HITS)]
+    return [paths[start : start + HITS] for start in range(0, needed, HITS)]
 
 
 def _check_written(folder: Path, hits: int) -> None:
@@ -120,14 +132,36 @@ def _server(*arguments: str) -> Iterator[int]:
             raise AssertionError(f"{' '.join(command)} ended with {process.returncode}")
 
 
-def _load(port: int, paths: Sequence[str]) -> Load:
+def _lost_at_sigkill(folder: Path, paths: Sequence[str]) -> float:
+    """How long before the kill the oldest click was answered that is not in the log, in ms; 0 if none is lost."""
+    command = [sys.executable, "-m", "benchmarks.hit_servers", "nurture", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None, "it is a pipe"
+        port, answered = int(process.stdout.readline()), dict[int, float]()
+        for path in paths[: KILLED // 2]:  # one after the other, so that each has a time
+            run_async(_ask(port, [path], []))
+            answered[_number(path)] = time.monotonic()
+        process.kill()
+        killed = time.monotonic()
+    with open_house(folder) as house, house.store.read() as connection:
+        written = set(connection.scalars(sa.select(event.c.delivery_id).where(event.c.kind == "clicked")))
+    return significant(max((killed - at for number, at in answered.items() if number not in written), default=0) * 1000)
+
+
+def _number(path: str) -> int:
+    token = parse_token(path.split("/")[2])
+    assert token is not None, "we made it"
+    return token.number
+
+
+def _load(port: int, paths: Sequence[str], *, pace: int | None = None) -> Load:
     times: list[float] = []
     run_async(
         _ask(port, paths[:CONNECTIONS], [])
     )  # what is made at the first request; again below, which is no new hit
     time.sleep(0.5)
     began = time.perf_counter()
-    run_async(_ask(port, paths, times))
+    run_async(_ask(port, paths, times, pace=pace))
     wall = time.perf_counter() - began
     times.sort()
     return Load(significant(len(paths) / wall), significant(times[len(times) * 99 // 100] * 1000))
@@ -154,13 +188,16 @@ class _Visit(asyncio.Protocol):
         self.answer.set_result(self._received)
 
 
-async def _ask(port: int, paths: Sequence[str], times: list[float]) -> None:
-    waiting = iter(paths)
+async def _ask(port: int, paths: Sequence[str], times: list[float], *, pace: int | None = None) -> None:
+    """Each path once; by ``pace`` so many a second, each timed from when it was due, whether a connection was free."""
+    waiting = iter(enumerate(paths))
     loop = asyncio.get_running_loop()
+    start = time.perf_counter()
 
     async def line() -> None:
-        for path in waiting:
-            began = time.perf_counter()
+        for place, path in waiting:
+            began = start + place / pace if pace else time.perf_counter()
+            await asyncio.sleep(max(0, began - time.perf_counter()))
             _, visit = await loop.create_connection(partial(_Visit, path), "127.0.0.1", port)
             answer = await visit.answer
             times.append(time.perf_counter() - began)

@@ -71,7 +71,7 @@ def hold(edition: Edition, *, as_json: Json = False) -> None:
     """Stop one edition before its next mail, or before it is made, until `nurture approve`; its mails still expire."""
     import getpass
 
-    from nurture.service import approving
+    from nurture.service.edition_notices import approving
     from nurture.store.editions import EditionId
 
     with house() as clinic:
@@ -98,7 +98,7 @@ def approve(
     """
     import getpass
 
-    from nurture.service import approving
+    from nurture.service.edition_notices import approving
     from nurture.store.editions import EditionId
 
     with house() as clinic:
@@ -114,7 +114,7 @@ def approve(
 def cancel(edition: Edition, *, yes: Yes = False, as_json: Json = False) -> None:
     """End an edition: what is out is out, what waits is canceled."""
     from nurture.delivery import control
-    from nurture.service.approving import refuse_coming
+    from nurture.service.edition_notices.approving import refuse_coming
     from nurture.store.editions import EditionId
 
     with house() as clinic:

@@ -85,7 +85,7 @@ def _play_silently(clinic: House, days: int) -> Accounts:
     from nurture.reports.log import LogQuery, log_page
     from nurture.service.counting import count_accounts
     from nurture.service.demo import drive, import_sample
-    from nurture.service.jobs import feeds
+    from nurture.service.running.jobs import feeds
 
     async def play() -> list[Moment]:
         return [moment async for moment in drive(clinic, days=days)]
@@ -124,7 +124,7 @@ def _import(clinic: House) -> None:
 def _plan(clinic: House, zone: ZoneInfo, days: int) -> None:
     from nurture.cli.sending import print_forecast
     from nurture.planning.forecast import forecast
-    from nurture.service.jobs import feeds
+    from nurture.service.running.jobs import feeds
 
     feeds(clinic)
     print_forecast(forecast(clinic.store, clinic.workspace, now=clinic.clock.now(), days=days), zone, days=days)

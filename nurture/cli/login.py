@@ -10,7 +10,7 @@ from nurture.cli.options import Json, workspace_folder
 from nurture.cli.output import on_terminal, print_json, say, warn
 
 if TYPE_CHECKING:
-    from nurture.service.login_device import DeviceCode
+    from nurture.service.login.device import DeviceCode
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +33,7 @@ def login(
 
     Needs `oauth` under the sender's `smtp`. Ends with a login at the mail server; no mail is sent.
     """
-    from nurture.service.login import log_in
+    from nurture.service.login.granting import log_in
 
     done = log_in(workspace_folder(), sender, show_page=_show_page, show_code=_show_code if device else None, port=port)
     if as_json:

@@ -60,7 +60,7 @@ def _note(row: InventoryRow) -> str:
 @app.command()
 def fetch(*, as_json: Json = False) -> None:
     """Fetch the feeds now; exit code 1 if one fails (its last good entries stay)."""
-    from nurture.service.jobs import feeds
+    from nurture.service.running.jobs import feeds
 
     with house() as clinic:
         report = feeds(clinic)

@@ -26,7 +26,7 @@ def notice(
     as_json: Json = False,
 ) -> None:
     """Show the notice of a campaign's next edition as the owner gets it; sends nothing, in either mode."""
-    from nurture.service.notice_preview import preview_notice
+    from nurture.service.edition_notices.preview import preview_notice
 
     with house() as clinic:
         found = preview_notice(clinic, campaign)

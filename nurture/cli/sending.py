@@ -248,8 +248,8 @@ def run(
     Exit code 1 if one of the further workers died on the way (it was started again).
     """
     from nurture.delivery.event_loop import run_async
-    from nurture.service.loop import run_loop
     from nurture.service.pages import pages_served
+    from nurture.service.running.loop import run_loop
     from nurture.vocabulary import Mode
 
     print_loop_messages(verbose=verbose, as_json=as_json)
@@ -300,7 +300,7 @@ def deliver_member(
     """One of `nurture run --workers`, which starts it: delivers until its standard input ends."""
     from nurture.delivery.event_loop import run_async
     from nurture.delivery.share import Share
-    from nurture.service.loop import run_member
+    from nurture.service.running.loop import run_member
 
     print_loop_messages(verbose=verbose, as_json=as_json)
     host, _, port = (sandbox or "").rpartition(":")

@@ -25,7 +25,7 @@ def service() -> None:
 @app.command(epilog="Example: nurture service install")
 def install(name: Name = "nurture", *, as_json: Json = False) -> None:
     """Write a unit for your own user, and say what to type to start it. Nothing is started."""
-    from nurture.service import units
+    from nurture.service.running import units
 
     done = units.install(workspace_folder().absolute(), _units(), name=name, python=sys.executable)
     if as_json:
@@ -42,7 +42,7 @@ def install(name: Name = "nurture", *, as_json: Json = False) -> None:
 @app.command()
 def uninstall(name: Name = "nurture", *, as_json: Json = False) -> None:
     """Remove the unit, and say what to type to stop what runs of it."""
-    from nurture.service import units
+    from nurture.service.running import units
 
     done = units.uninstall(_units(), name=name)
     if as_json:

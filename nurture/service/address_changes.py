@@ -14,7 +14,7 @@ from nurture.errors import NurtureError
 from nurture.service.account import Account, account_of, hand_over_now
 from nurture.service.house import House
 from nurture.service.link_keys import link_keys
-from nurture.service.notices import Words, notice_mails
+from nurture.service.own_people import Words, notice_mails
 from nurture.store import address_changes
 from nurture.store.address_changes import AddressChange
 from nurture.vocabulary import AttemptOutcome, LinkPurpose

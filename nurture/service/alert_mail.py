@@ -12,7 +12,7 @@ from nurture.errors import NurtureError
 from nurture.reports.alerts import words_for_outside
 from nurture.service.account import account_of, hand_over_now
 from nurture.service.house import House
-from nurture.service.notices import Words, notice_mails
+from nurture.service.own_people import Words, notice_mails
 from nurture.store import senders
 from nurture.store.alerts import Alert
 from nurture.vocabulary import AttemptOutcome, Mode

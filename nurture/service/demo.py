@@ -17,9 +17,10 @@ from nurture.delivery.worker import DeliverySummary
 from nurture.errors import WorkspaceError
 from nurture.planning.editions import PlanReport
 from nurture.planning.outlook import look
-from nurture.service import demo_mail, jobs
+from nurture.service import demo_mail
 from nurture.service.delivering import open_worker
 from nurture.service.house import House, open_house
+from nurture.service.running import jobs
 from nurture.store import deliveries
 from nurture.vocabulary import MailKind
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 from nurture.inbox.heartbeat import SILENCE, STOPS_WHAT_RUNS, Beat, Pulse, beat, probe_due
 from nurture.service.house import House
-from nurture.service.jobs import MAILBOX
-from nurture.service.notices import Words, mail_own_people
+from nurture.service.own_people import Words, mail_own_people
+from nurture.service.running.jobs import MAILBOX
 from nurture.store import Connection, alerts, heartbeat
 from nurture.vocabulary import MAILBOX_UNREADABLE, NO_MAIL_COMES, AlertKind, Mode
 from nurture.workspace.mailbox import Mailbox

@@ -19,7 +19,7 @@ from nurture.service.account import account_of, answer_of, hand_over_now
 from nurture.service.house import House
 from nurture.service.inbox import read_mailbox
 from nurture.service.link_keys import link_keys
-from nurture.service.notices import Words, notice_mails
+from nurture.service.own_people import Words, notice_mails
 from nurture.store import way_out
 from nurture.vocabulary import AttemptOutcome, LinkPurpose
 

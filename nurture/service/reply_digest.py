@@ -10,7 +10,7 @@ from nurture.inbox.judging import Ourselves
 from nurture.reports.replies import clock_of, waiting_replies
 from nurture.reports.reply_digest import Digest, digest_due, digest_subject, digest_text
 from nurture.service.house import House
-from nurture.service.notices import Words, mail_own_people
+from nurture.service.own_people import Words, mail_own_people
 from nurture.store import alerts, replies
 from nurture.vocabulary import AlertKind
 from nurture.workspace.settings import Settings

@@ -8,8 +8,8 @@ import pytest
 
 from nurture.audience.imports import apply_import, diff_import, import_order
 from nurture.clock import DrivenClock
-from nurture.service import jobs
 from nurture.service.house import open_house
+from nurture.service.running import jobs
 from nurture.workspace.scaffold import Answers, init_workspace
 
 BEFORE = datetime(2026, 11, 30, 18, 0, tzinfo=UTC)

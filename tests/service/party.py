@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from nurture.clock import DrivenClock
-from nurture.service import jobs
 from nurture.service.delivering import open_worker
 from nurture.service.house import open_house
+from nurture.service.running import jobs
 from nurture.store.editions import list_editions
 from nurture.vocabulary import EditionState
 

@@ -23,10 +23,10 @@ from nurture.clock import DrivenClock
 from nurture.composing.link_keys import read_link_keys
 from nurture.composing.link_tokens import make_token
 from nurture.errors import NurtureError
-from nurture.service import jobs
 from nurture.service.address_changes import forget_addresses, mail_about_addresses
 from nurture.service.house import House, open_house
 from nurture.service.link_keys import link_keys
+from nurture.service.running import jobs
 from nurture.store import meta
 from nurture.store.schema import address_change, contact, delivery, suppression
 from nurture.store.suppressions import suppress

@@ -30,7 +30,7 @@ def test_the_demo_ends_by_itself_and_leaves_nothing(tmp_path):
 async def test_every_kind_of_partner_hears_from_the_clinic():
     from nurture.service.counting import count_accounts
     from nurture.service.demo import demo_house, drive, import_sample
-    from nurture.service.jobs import feeds
+    from nurture.service.running.jobs import feeds
     from nurture.store.log import page
     from nurture.store.log_pages import Filter
     from nurture.vocabulary import DeliveryState

@@ -10,8 +10,8 @@ import pytest
 from nurture.clock import DrivenClock
 from nurture.delivery.worker import Worker
 from nurture.reports.accounts import accounts
-from nurture.service import jobs
 from nurture.service.house import House, open_house
+from nurture.service.running import jobs
 from nurture.store.alerts import open_alerts
 from nurture.vocabulary import Mode
 from tests.servers.scripted_smtp import ScriptedSmtp

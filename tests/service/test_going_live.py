@@ -15,10 +15,10 @@ from nurture.delivery.guard import look
 from nurture.doctor.zone_file import zone_file_question
 from nurture.errors import InputError
 from nurture.reports.accounts import accounts
-from nurture.service import jobs
 from nurture.service.going_live import Circumstances, examine, go_back, go_live
 from nurture.service.house import open_house
 from nurture.service.leave_test import stop_arrived
+from nurture.service.running import jobs
 from nurture.store import meta
 from nurture.store.schema import contact
 from nurture.vocabulary import Category, Mode

@@ -11,10 +11,10 @@ from nurture.delivery import control
 from nurture.errors import SenderError
 from nurture.inbox.heartbeat import Beat
 from nurture.sandbox.server import SandboxServer
-from nurture.service import jobs
 from nurture.service.heartbeat import keep_watch
 from nurture.service.house import open_house
 from nurture.service.inbox import read_mailbox
+from nurture.service.running import jobs
 from nurture.service.sending import send_now
 from nurture.store import alerts, heartbeat, meta
 from nurture.store.jobs import job_started

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from nurture.clock import DrivenClock
 from nurture.composing.link_tokens import make_token
 from nurture.composing.return_path import return_path
-from nurture.service import jobs
 from nurture.service.house import House, open_house
 from nurture.service.inbox import read_mailbox
 from nurture.service.link_keys import link_keys
+from nurture.service.running import jobs
 from nurture.store import feedback, suppressions, way_out
 from nurture.store.alerts import open_alerts
 from nurture.store.replies import MAX_WORDS

@@ -6,8 +6,8 @@ import pytest
 
 from nurture.clock import DrivenClock
 from nurture.errors import InputError
-from nurture.service import jobs
 from nurture.service.house import open_house
+from nurture.service.running import jobs
 from nurture.store.alerts import open_alerts
 from nurture.store.jobs import job_runs
 from nurture.workspace.scaffold import Answers, init_workspace

@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 from nurture.errors import LoginError, MailboxError
-from nurture.service import inbox, jobs, listening
+from nurture.service import inbox, listening
 from nurture.service.house import House, open_house
 from nurture.service.listening import Listener
+from nurture.service.running import jobs
 from nurture.store import alerts, inbound
 from nurture.vocabulary import Mode
 from nurture.workspace.scaffold import Answers, init_workspace

@@ -17,11 +17,11 @@ import pytest
 
 from nurture.delivery.oauth.endpoint import Client, TokenError
 from nurture.errors import InputError, SenderError
-from nurture.service import login as logins
-from nurture.service import login_device
-from nurture.service.login import LoggedIn, log_in
-from nurture.service.login_browser import ask_in_browser
-from nurture.service.login_device import DeviceCode, ask_by_device
+from nurture.service.login import device as login_device
+from nurture.service.login import granting as logins
+from nurture.service.login.browser import ask_in_browser
+from nurture.service.login.device import DeviceCode, ask_by_device
+from nurture.service.login.granting import LoggedIn, log_in
 from nurture.store import create_store, open_store, senders
 from nurture.vocabulary import Mode
 from nurture.workspace.oauth import OAuth

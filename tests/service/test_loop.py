@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from nurture.service import jobs
 from nurture.service.house import open_house
+from nurture.service.running import jobs
 from nurture.store.alerts import open_alerts
 from nurture.workspace.scaffold import Answers, init_workspace
 from tests.service.noon import NOON_ZONE

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from nurture.clock import DrivenClock
 from nurture.errors import SenderError
 from nurture.sandbox.server import SandboxServer
-from nurture.service import jobs
 from nurture.service.house import open_house
 from nurture.service.reply_digest import tell_who_waits
+from nurture.service.running import jobs
 from nurture.store import alerts, replies, reply_pages
 from nurture.store.replies import NewReply, OwnAnswer
 from nurture.store.schema import contact, contact_category, organization, reply

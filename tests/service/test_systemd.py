@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from nurture.errors import InputError
-from nurture.service import systemd
-from nurture.service.systemd import Systemd
-from nurture.service.units import install, uninstall, user_unit
+from nurture.service.running import systemd
+from nurture.service.running.systemd import Systemd
+from nurture.service.running.units import install, uninstall, user_unit
 from nurture.workspace.scaffold import Answers, init_workspace
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 from nurture.clock import DrivenClock
 from nurture.composing.link_keys import read_link_keys
 from nurture.composing.link_tokens import make_token
-from nurture.service import jobs
 from nurture.service.house import House, open_house
 from nurture.service.link_keys import link_keys
+from nurture.service.running import jobs
 from nurture.store.schema import delivery, event
 from nurture.vocabulary import EventKind, LinkPurpose
 from tests.servers.ready import free_port, wait_until

@@ -23,7 +23,7 @@ worker = sa.Table(
 job_run = sa.Table(
     "job_run",
     metadata,
-    sa.Column("job", sa.Text, primary_key=True),  # plan, deliver, feeds, mailbox ... (`service.jobs`)
+    sa.Column("job", sa.Text, primary_key=True),  # plan, deliver, feeds, mailbox ... (`service.running.jobs`)
     instant_column("started_at", nullable=False),
     instant_column("ended_at"),
     text_column("error", nullable=True),

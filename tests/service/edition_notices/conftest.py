@@ -13,10 +13,11 @@ import pytest
 from nurture.clock import DrivenClock
 from nurture.delivery.event_loop import run_async
 from nurture.reports.accounts import accounts
-from nurture.service import approving, jobs
 from nurture.service.delivering import open_worker
-from nurture.service.edition_notices import send_notices
+from nurture.service.edition_notices import approving
+from nurture.service.edition_notices.sending import send_notices
 from nurture.service.house import House, open_house
+from nurture.service.running import jobs
 from nurture.store import editions, meta
 from nurture.store.alerts import open_alerts
 from nurture.store.editions import EditionId, EditionRow

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from nurture.audience.suppressing import suppress_by_hand
 from nurture.delivery.guard import rise
 from nurture.errors import FilesError, InputError, NotFoundError
-from nurture.service import jobs
-from nurture.service.edition_notices import send_notices
+from nurture.service.edition_notices.preview import preview_notice
+from nurture.service.edition_notices.sending import send_notices
 from nurture.service.house import House
-from nurture.service.notice_preview import preview_notice
+from nurture.service.running import jobs
 from nurture.store import meta, notices, way_out
 from nurture.store.schema import attempt, delivery, event
 from nurture.vocabulary import WAITS_FOR_APPROVAL, AlertKind, Mode

@@ -10,7 +10,8 @@ from nurture.errors import InputError, NotFoundError
 from nurture.reports.accounts import accounts
 from nurture.reports.status import status
 from nurture.reports.why import why
-from nurture.service import approving, jobs
+from nurture.service.edition_notices import approving
+from nurture.service.running import jobs
 from nurture.store.editions import EditionId
 from nurture.vocabulary import WAITS_FOR_APPROVAL, AlertKind, EditionState, Mode
 from tests.servers.scripted_smtp import Step

@@ -19,8 +19,8 @@ from nurture.errors import ComposeError, NurtureError
 from nurture.planning.approval import TRY_ENDS, notice_due, pause_after
 from nurture.planning.coming import Coming, Unwritten, coming_editions, find_coming
 from nurture.service.account import account_of, answer_of, hand_over_now
+from nurture.service.edition_notices.composing import MadeNotice, make_notice
 from nurture.service.house import House
-from nurture.service.notice_mail import MadeNotice, make_notice
 from nurture.service.showing import ToShow, shown_coming, shown_under_way
 from nurture.store import alerts, editions, notices
 from nurture.store.editions import EditionId, EditionRow

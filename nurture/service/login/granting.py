@@ -15,8 +15,8 @@ from nurture.delivery.oauth.keeping import keep, locked, permission_of
 from nurture.delivery.routes import Route, route_for
 from nurture.errors import InputError, SenderError, StoreMissingError
 from nurture.service.house import database_url
-from nurture.service.login_browser import ask_in_browser
-from nurture.service.login_device import DeviceCode, ask_by_device
+from nurture.service.login.browser import ask_in_browser
+from nurture.service.login.device import DeviceCode, ask_by_device
 from nurture.store import open_store, senders
 from nurture.vocabulary import Mode
 from nurture.workspace.oauth import OAuth

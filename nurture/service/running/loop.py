@@ -22,17 +22,17 @@ from nurture.clock import SystemClock
 from nurture.delivery.share import Share
 from nurture.delivery.worker import Worker
 from nurture.errors import NurtureError
-from nurture.service import jobs
 from nurture.service.address_changes import mail_about_addresses
 from nurture.service.alerting import AlertTeller
 from nurture.service.delivering import open_worker
-from nurture.service.edition_notices import send_notices
+from nurture.service.edition_notices.sending import send_notices
 from nurture.service.heartbeat import keep_watch
 from nurture.service.house import House
 from nurture.service.listening import Listener
 from nurture.service.reply_digest import tell_who_waits
-from nurture.service.systemd import Systemd
-from nurture.service.team import Team
+from nurture.service.running import jobs
+from nurture.service.running.systemd import Systemd
+from nurture.service.running.team import Team
 from nurture.vocabulary import WorkerRole
 
 log = logging.getLogger("nurture")

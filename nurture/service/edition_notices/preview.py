@@ -8,8 +8,8 @@ from nurture.composing.edition_notice import Envelope, compose_edition_notice, n
 from nurture.composing.headers import new_message_id
 from nurture.errors import InputError
 from nurture.planning.coming import find_coming, next_coming
+from nurture.service.edition_notices.composing import make_notice
 from nurture.service.house import House
-from nurture.service.notice_mail import make_notice
 from nurture.service.showing import ToShow, shown_coming, shown_under_way
 from nurture.store import editions
 from nurture.store.editions import EditionId

@@ -1,0 +1,1 @@
+"""``nurture login``: a permission to send (OAuth), by the browser of this machine or by a code on any other."""

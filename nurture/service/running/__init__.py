@@ -1,0 +1,1 @@
+"""``nurture run``: the loop, its jobs, the processes beside it, and the system that starts it."""
