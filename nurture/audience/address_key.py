@@ -23,13 +23,18 @@ _FINGERPRINT: Final = "address_key_fingerprint"
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
 
 
+def address_key_file(data: Path) -> Path:
+    """Where the key is, in the workspace's folder ``data``."""
+    return data / FILE_NAME
+
+
 def load_address_key(store: Store, data: Path) -> bytes:
     """The key in the folder ``data``; made on first use, then tied to this database.
 
     Raises `SecretError` if it is missing although the database knows one, does
     not fit the database, is broken, or can be read by others.
     """
-    path = data / FILE_NAME
+    path = address_key_file(data)
     with store.read() as connection:
         expected = meta.get(connection, _FINGERPRINT)
     if expected is not None and not path.exists():

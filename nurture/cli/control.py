@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nurture.cli.options import Json, Yes, confirm, house
-from nurture.cli.output import print_json, say
+from nurture.cli.output import counted, print_json, say
 
 if TYPE_CHECKING:
     from nurture.service.house import House
@@ -126,7 +126,7 @@ def cancel(edition: Edition, *, yes: Yes = False, as_json: Json = False) -> None
     if as_json:
         print_json({"edition": str(found.public_id), "canceled": count})
     else:
-        say(f"Canceled {count} deliveries of {found.public_id}.")
+        say(f"Canceled {counted(count, 'mail')} of {found.public_id}.")
 
 
 def retry(

@@ -10,7 +10,7 @@ import typer
 
 from nurture.cli import backups
 from nurture.cli.options import Json, Yes, confirm, house, workspace_folder
-from nurture.cli.output import print_json, say
+from nurture.cli.output import counted, print_json, say
 
 if TYPE_CHECKING:
     from nurture.service.restoring import Restored
@@ -56,7 +56,10 @@ def check(*, as_json: Json = False) -> None:
 
     url, root = _url()
     store = open_store(url, root=root)
-    problems = check_database(store)
+    try:
+        problems = check_database(store)
+    finally:
+        store.close()
     if as_json:
         print_json({"database": store.place, "problems": problems})
     else:
@@ -64,7 +67,6 @@ def check(*, as_json: Json = False) -> None:
             say(problem, style="red")
         if not problems:
             say(f"{store.place} is whole.")
-    store.close()
     if problems:
         raise typer.Exit(1)
 
@@ -115,7 +117,7 @@ def _print_restored(done: Restored, zone: ZoneInfo) -> None:
         f"to {done.lost_until.astimezone(zone):%a %b %d %H:%M}."
     )
     if done.held:
-        say(f"{done.held} mails that were due in that time are held; they expire by themselves.")
+        say(f"Held: {counted(done.held, 'mail')} due in that time; what nobody lets go expires by itself.")
         say("  nurture log --state held")
         say("  nurture retry EDITION --held    # only if you know that they were not sent")
     for edition in done.not_made:

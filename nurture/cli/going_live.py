@@ -8,7 +8,7 @@ import typer
 
 from nurture.cli.nameserver import Nameserver, dns_question
 from nurture.cli.options import Json, Yes, confirm, house
-from nurture.cli.output import print_json, say, table, warn
+from nurture.cli.output import counted, print_json, say, table, warn
 
 if TYPE_CHECKING:
     from nurture.service.going_live import Readiness
@@ -87,7 +87,7 @@ def _go_back(opened: House, *, yes: bool, as_json: bool) -> None:
         return
     say("In the sandbox again: no further mail leaves.", style="bold")
     if done.waiting:
-        say(f"{done.waiting} live mails wait. They go on when the clinic is live again in time, else they expire.")
+        say(f"Waiting: {counted(done.waiting, 'live mail')}. It goes on when the clinic is live again in time.")
 
 
 def _print_readiness(found: Readiness, opened: House) -> None:

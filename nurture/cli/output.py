@@ -82,6 +82,11 @@ def warn(text: str) -> None:
     )
 
 
+def counted(number: int, thing: str) -> str:
+    """``1 mail``, ``2 mails``."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
     """A table; column names that start with ``>`` are right-aligned. Editions and times are never broken.
 

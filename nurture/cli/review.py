@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from nurture.cli.options import Json, house
-from nurture.cli.output import print_json, say, table
+from nurture.cli.output import counted, print_json, say, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +131,7 @@ def print_accounts(found: Accounts) -> None:
     for problem in found.problems:
         say(problem, style="red")
     if found.mails is not None:
-        say(f"{found.mails} mails in the sandbox were counted one by one.")
+        say(f"Counted one by one in the sandbox: {counted(found.mails, 'mail')}.")
     say("The accounts balance." if found.balanced else "The accounts do NOT balance.", style="bold")
 
 

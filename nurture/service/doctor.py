@@ -8,8 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nurture.audience.address_key import address_key_file
 from nurture.composing.dkim_keys import DnsRecord, SigningKey, read_key
 from nurture.composing.images import MAX_IMAGES
+from nurture.composing.link_keys import link_key_file
+from nurture.delivery.oauth.keeping import permission_of
 from nurture.delivery.routes import Route, is_loopback, route_for
 from nurture.doctor.alignment import Identity, judge_alignment, judge_author
 from nurture.doctor.answers import Ask
@@ -180,7 +183,9 @@ def _mailboxes(settings: Settings, ask: Ask) -> Iterator[Check]:
 
 def _private_files(house: House) -> tuple[PrivateFile, ...]:
     references = house.workspace.settings.secrets
-    paths = {house.root / reference.name: None for reference in references if reference.kind == "file"}
+    permissions = [permission_of(name) for name in house.workspace.settings.senders]
+    paths = {house.root / each.name: None for each in (*references, *permissions) if each.kind == "file"}
+    paths |= {link_key_file(house.data): None, address_key_file(house.data): None}
     if house.store.path is not None:
         paths |= {house.store.path.with_name(house.store.path.name + ending): None for ending in ("", "-wal", "-shm")}
     return tuple(PrivateFile(path, _mode(path)) for path in paths)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -16,8 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from nurture.audience.leaving import Choice, Standing, Way, decide, standing
 from nurture.clock import Clock
-from nurture.composing.link_keys import read_link_keys
-from nurture.composing.link_tokens import is_genuine, parse_token
+from nurture.composing.link_tokens import KeyRing, is_genuine, parse_token
 from nurture.errors import NurtureError
 from nurture.store import Connection, Store, way_out
 from nurture.store.leaving import LeftMail, find_mail
@@ -29,10 +27,10 @@ from nurture.workspace.settings import Clinic
 
 
 class LeavePages:
-    """The pages as an ASGI application. ``data`` is the folder with the keys of links."""
+    """The pages as an ASGI application."""
 
-    def __init__(self, store: Store, data: Path, clinic: Callable[[], Clinic], clock: Clock) -> None:
-        self._store, self._data, self._clinic, self._clock = store, data, clinic, clock
+    def __init__(self, store: Store, keys: Callable[[], KeyRing], clinic: Callable[[], Clinic], clock: Clock) -> None:
+        self._store, self._keys, self._clinic, self._clock = store, keys, clinic, clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request (ASGI)."""
@@ -65,7 +63,7 @@ class LeavePages:
         token = parse_token(text)
         if token is None:
             return UNKNOWN
-        ring = read_link_keys(self._data)
+        ring = self._keys()
         with self._store.read() as connection:
             mail = find_mail(connection, token.number)
             if is_genuine(token, ring, LinkPurpose.LEAVE, mail.recipient_key if mail else "") and mail is not None:

@@ -57,7 +57,7 @@ class ReaderPages:
         self._viewing, self._viewer = Viewing(store, keys), ThreadPoolExecutor(1, thread_name_prefix="view")
         self._choosing = Choosing(store, keys, settings, clock)
         self._confirming = Confirming(store, data, keys, lambda: settings().clinic, clock)
-        self._leave = LeavePages(store, data, lambda: settings().clinic, clock)
+        self._leave = LeavePages(store, keys, lambda: settings().clinic, clock)
 
     def close(self) -> None:
         """Write what was noted and is not in the log yet; call it when no request comes any more."""

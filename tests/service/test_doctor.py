@@ -71,3 +71,15 @@ def test_others_can_read_no_secret_that_the_settings_name(house):
         check = health(house, server)["permissions"]
     assert check.health is Health.FAIL
     assert "imap-password" in check.mend
+
+
+@pytest.mark.parametrize("name", ["link.keys", "address.key", "keys/main.refresh-token"])
+def test_others_can_read_no_key_that_nurture_made(house, name):
+    key = house.data / name
+    key.parent.mkdir(exist_ok=True)
+    key.touch()
+    key.chmod(0o640)
+    with serve_dns() as server:
+        check = health(house, server)["permissions"]
+    assert check.health is Health.FAIL
+    assert str(key) in check.mend

@@ -140,7 +140,7 @@ def test_a_restored_backup_sends_nothing_until_it_is_confirmed_and_then_nothing_
     confirmed = machine.nurture("db", "confirm-restored", "--yes")
     assert confirmed.returncode == 0
     assert "from Tue Dec 03 10:00 to Tue Dec 03 10:31" in said(confirmed)
-    assert "4 mails that were due in that time are held" in said(confirmed)
+    assert "Held: 4 mails due in that time" in said(confirmed)
     assert machine.states() == ["sent"] * 2 + ["held"] * 4
     assert machine.send(at=SENDING + timedelta(hours=1)) == 0
     status = said(machine.nurture("status"))
