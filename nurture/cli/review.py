@@ -118,7 +118,12 @@ def print_accounts(found: Accounts) -> None:
     """The table of accounts, and in words what does not balance."""
     numbers = [name for name in _NUMBERS if name in _ALWAYS or any(getattr(row, name) for row in found.editions)]
     rows = [
-        (row.edition, row.state, *(getattr(row, name) for name in numbers), "yes" if row.balanced else "NO")
+        (
+            row.edition,
+            "held" if row.held else row.state,
+            *(getattr(row, name) for name in numbers),
+            "yes" if row.balanced else "NO",
+        )
         for row in found.editions
     ]
     if found.editions:

@@ -22,7 +22,10 @@ from nurture.vocabulary import WAITING_STATES, DeliveryState, EditionState, Mode
 
 @dataclass(frozen=True, slots=True)
 class EditionAccount:
-    """One edition's mails, each counted once. ``problems`` are in words; none means it balances."""
+    """One edition's mails, each counted once. ``problems`` are in words; none means it balances.
+
+    ``held``: what waits does not leave before somebody, or what held it, lets it go.
+    """
 
     edition: str
     campaign: str
@@ -38,6 +41,7 @@ class EditionAccount:
     uncertain: int
     waiting: int
     problems: tuple[str, ...]
+    held: bool = False
 
     @property
     def balanced(self) -> bool:
@@ -123,6 +127,7 @@ def account(edition: EditionRow, groups: Sequence[DeliveryGroup], more_problems:
         uncertain=states[DeliveryState.UNCERTAIN],
         waiting=waiting,
         problems=(*_edition_problems(edition, total, waiting), *_row_problems(groups), *more_problems),
+        held=edition.held,
     )
 
 

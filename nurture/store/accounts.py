@@ -31,6 +31,7 @@ class EditionRow:
     reason: str | None
     due_at: datetime
     planned: int | None
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,7 @@ def editions(connection: Connection, *, mode: Mode, edition_id: int | None = Non
             reason=row.reason,
             due_at=row.due_at,
             planned=row.planned,
+            held=row.held_at is not None,
         )
         for row in connection.execute(query)
     )

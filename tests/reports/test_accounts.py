@@ -253,3 +253,12 @@ class TestMaildir:
         assert not found.balanced
         alone = count(history, edition="partner-news@2026-12-01T09:30", maildir_ids=lambda: ["<x@clinic.example>"])
         assert alone.balanced
+
+
+def test_an_edition_that_is_held_says_so(history: Any) -> None:
+    history.edition(
+        occurrence="2026-12-01T09:30", held_at=datetime(2026, 12, 1, tzinfo=UTC), held_because="held by maya"
+    )
+    history.edition(occurrence="2026-11-01T09:30", due_at=datetime(2026, 11, 1, tzinfo=UTC))
+    found = count(history).editions
+    assert [(row.state, row.held) for row in found] == [("ready", True), ("ready", False)]
