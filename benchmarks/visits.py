@@ -66,7 +66,9 @@ def measure() -> list[Measurement]:
                 theirs.append(_load(port, [f"/c/{mail}/1" for mail in range(THEIR_HITS)]))
         with _server("nurture", str(clinic)) as port:
             paced = _load(port, [path for _, path in paths[ROUNDS]], pace=PACE)
-        lost = _lost_at_sigkill(clinic, [path for _, path in paths[ROUNDS + 1][:KILLED]])
+        last = [path for _, path in paths[ROUNDS + 1]]
+        lost_paced = _lost_at_sigkill(clinic, last[:KILLED], pace=PACE)
+        lost = _lost_at_sigkill(clinic, last[KILLED:])
     ratios = [ours.rate / other.rate for ours, other in zip(clicks, theirs, strict=True)]
     name = f"at {CONNECTIONS} connections"
     return [
@@ -77,7 +79,8 @@ def measure() -> list[Measurement]:
         median(f"opens {name}: 99th percentile", [load.p99 for load in opens], "ms", bar=20),
         median(f"clicks {name}: 99th percentile", [load.p99 for load in clicks], "ms", bar=20),
         median(f"clicks {name}, {PACE:,} a second: 99th percentile", [paced.p99], "ms", bar=20),
-        median("clicks answered and lost at SIGKILL: the oldest", [lost], "ms", bar=50),
+        median(f"clicks, {PACE:,} a second: the oldest answered and lost at SIGKILL", [lost_paced], "ms", bar=50),
+        median(f"clicks {name}: the oldest answered and lost at SIGKILL", [lost], "ms", bar=50),
         median(f"clicks {name}, an ORM commit for each: 99th percentile", [load.p99 for load in theirs], "ms"),
     ]
 
@@ -85,7 +88,7 @@ def measure() -> list[Measurement]:
 def _clinic(folder: Path) -> list[list[tuple[str, str]]]:
     """A clinic with mails that were sent; for each round the paths of their pixels and of one link each."""
     needed = (ROUNDS + 2) * HITS
-    make_clinic(folder, HITS * (ROUNDS + 3))
+    make_clinic(folder, HITS * (ROUNDS + 4))
     with (folder / "nurture.yaml").open("a", encoding="utf-8") as settings:
         settings.write(f"public_url: {_URL}\n")
     with open_house(folder) as house:
@@ -132,20 +135,44 @@ def _server(*arguments: str) -> Iterator[int]:
             raise AssertionError(f"{' '.join(command)} ended with {process.returncode}")
 
 
-def _lost_at_sigkill(folder: Path, paths: Sequence[str]) -> float:
+def _lost_at_sigkill(folder: Path, paths: Sequence[str], *, pace: int | None = None) -> float:
     """How long before the kill the oldest click was answered that is not in the log, in ms; 0 if none is lost."""
     command = [sys.executable, "-m", "benchmarks.hit_servers", "nurture", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None, "it is a pipe"
-        port, answered = int(process.stdout.readline()), dict[int, float]()
-        for path in paths[: KILLED // 2]:  # one after the other, so that each has a time
-            run_async(_ask(port, [path], []))
-            answered[_number(path)] = time.monotonic()
-        process.kill()
-        killed = time.monotonic()
+        answered = run_async(_ask_and_kill(int(process.stdout.readline()), paths, process, pace=pace))
+        killed = max(answered.values())
     with open_house(folder) as house, house.store.read() as connection:
         written = set(connection.scalars(sa.select(event.c.delivery_id).where(event.c.kind == "clicked")))
     return significant(max((killed - at for number, at in answered.items() if number not in written), default=0) * 1000)
+
+
+async def _ask_and_kill(
+    port: int, paths: Sequence[str], process: subprocess.Popen[str], *, pace: int | None
+) -> dict[int, float]:
+    """At all connections, as `_ask`; half way the server is killed. When each mail's click was answered."""
+    answered: dict[int, float] = {}
+    waiting = iter(enumerate(paths))
+    loop = asyncio.get_running_loop()
+    start = time.perf_counter()
+
+    async def line() -> None:
+        for place, path in waiting:
+            if pace:
+                await asyncio.sleep(max(0, start + place / pace - time.perf_counter()))
+            _, visit = await loop.create_connection(partial(_Visit, path), "127.0.0.1", port)
+            if not (await visit.answer).startswith(b"HTTP/1.1 302") or process.poll() is not None:
+                return
+            answered[_number(path)] = time.monotonic()
+            if len(answered) == KILLED // 2:
+                process.kill()
+                process.wait()
+                return
+
+    await asyncio.gather(*(line() for _ in range(CONNECTIONS)), return_exceptions=True)
+    if len(answered) < KILLED // 2:
+        raise AssertionError(f"only {len(answered)} clicks were answered before the kill")
+    return answered
 
 
 def _number(path: str) -> int:

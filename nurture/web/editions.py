@@ -19,7 +19,7 @@ from nurture.store.visits import LinkedMail
 
 _EDITIONS: Final = 64
 _MAILS: Final = 10_000
-_TOGETHER: Final = 0.003  # seconds in which more may come: one look for ten mails costs hardly more than for one
+_TOGETHER: Final = 0.001  # seconds in which more may come: one look for ten mails costs hardly more than for one
 _KEYS_FOR: Final = 1.0  # seconds; a mail with a new key takes longer to its reader
 
 
