@@ -54,7 +54,7 @@ class Choosing:
             found = preferences(connection, mail)
         now = self._clock.now()
         today = self._settings().today(now)
-        wanted = None if body is None else asked(body, found)
+        wanted = None if body is None else wanted_in(body, found)
         new_address = None if body is None or found.left else new_address_in(body)
         asked_for: str | None = None
         if wanted is not None or new_address is not None:
@@ -98,7 +98,7 @@ class Choosing:
         return HTMLResponse(html, headers=HEADERS)
 
 
-def asked(body: bytes, before: Preferences) -> Wanted | None:
+def wanted_in(body: bytes, before: Preferences) -> Wanted | None:
     """What a POST asks for; None where it does not come from our form. Pure.
 
     A reader may forbid that reading is noted, and take that back; nobody is asked to allow more here.

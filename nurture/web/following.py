@@ -21,7 +21,7 @@ from nurture.composing.link_tokens import KeyRing, is_genuine, parse_token
 from nurture.composing.links import HIDDEN
 from nurture.vocabulary import LinkPurpose
 from nurture.web.editions import Mails
-from nurture.web.noting import Asked, Noting
+from nurture.web.noting import Noting, TokenVisit
 from nurture.web.visitors import Visit
 
 PIXEL: Final = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -48,7 +48,7 @@ class Following:
         """The picture, whatever the token is worth: that is found out later."""
         token = parse_token(text.removesuffix(_SUFFIX))
         if token is not None:
-            self._noting.put(Asked(token, purpose, self._visit(request, None)))
+            self._noting.put(TokenVisit(token, purpose, self._visit(request, None)))
         return Response(PIXEL, headers=dict(_HEADERS), media_type="image/gif")
 
     async def click(self, request: Request, text: str, number: str) -> Response | None:
@@ -64,7 +64,7 @@ class Following:
         if found is None or not genuine or found.edition is None or link >= len(found.edition.targets):
             return None
         self._mails.remember(token, found)
-        self._noting.put(Asked(token, LinkPurpose.CLICK, self._visit(request, link)))
+        self._noting.put(TokenVisit(token, LinkPurpose.CLICK, self._visit(request, link)))
         return redirect(found.edition.targets[link])
 
     def _visit(self, request: Request, link: int | None) -> Visit:

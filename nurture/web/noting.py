@@ -47,7 +47,7 @@ AGAIN: Final = 1.0  # seconds until a write that failed is tried again
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TokenVisit:
     """A visit, and the token that it came with: of one mail, or of a whole edition."""
 
     token: LinkToken
@@ -74,14 +74,14 @@ class Noting:
         edition: Callable[[Connection, int], EditionLink | None],
     ) -> None:
         self._store, self._keys, self._own, self._edition = store, keys, own, edition
-        self._waiting: deque[Asked] = deque()
+        self._waiting: deque[TokenVisit] = deque()
         self._room: dict[int, int] = {}  # opens of a shared pixel that may come before they are counted; -1: none
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="visits", daemon=True)
         self._thread.start()
 
-    def put(self, asked: Asked) -> None:
+    def put(self, asked: TokenVisit) -> None:
         """Take a visit; it is written soon. Never waits."""
         with self._changed:
             if len(self._waiting) < WAITING:
@@ -117,7 +117,7 @@ class Noting:
                     self._waiting.extendleft(reversed(group))
                     self._changed.wait(AGAIN)
 
-    def _write(self, group: Sequence[Asked]) -> None:
+    def _write(self, group: Sequence[TokenVisit]) -> None:
         ring, own = self._keys(), self._own()
         with self._store.read() as connection:
             found = self._of_mails(connection, group, ring, own)
@@ -133,7 +133,7 @@ class Noting:
             visits.note(connection, [row for mail, row in found.rows if mail is None or mail.delivery_id in may])
 
     def _of_mails(
-        self, connection: Connection, group: Sequence[Asked], ring: KeyRing, own: Sequence[Network]
+        self, connection: Connection, group: Sequence[TokenVisit], ring: KeyRing, own: Sequence[Network]
     ) -> _Found:
         asked = [one for one in group if one.purpose is not LinkPurpose.EDITION_OPEN]
         mails = visits.find_mails(connection, sorted({one.token.number for one in asked}))
@@ -151,7 +151,7 @@ class Noting:
         return found
 
     def _of_editions(
-        self, connection: Connection, group: Sequence[Asked], ring: KeyRing, own: Sequence[Network]
+        self, connection: Connection, group: Sequence[TokenVisit], ring: KeyRing, own: Sequence[Network]
     ) -> list[tuple[None, dict[str, Any]]]:
         """Opens that name nobody: neither network nor program is kept, only a keyed hash that tells visitors apart."""
         rows: list[tuple[None, dict[str, Any]]] = []

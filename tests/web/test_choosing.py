@@ -15,7 +15,7 @@ from nurture.store import meta, wishes
 from nurture.store.schema import contact, delivery, edition
 from nurture.store.wishes import NO_WISH, Wish
 from nurture.vocabulary import LinkPurpose, Mode
-from nurture.web.choosing import asked
+from nurture.web.choosing import wanted_in
 from tests.delivery.outbox import NOW
 from tests.web.conftest import FORM, Answer, Desk
 
@@ -199,4 +199,4 @@ def test_wishes_are_bounded_purely() -> None:
     assert bounded(Wish(14, TODAY, may_track=True), TODAY) == Wish(14, TODAY, may_track=True)
     assert bounded(Wish(15, TODAY - timedelta(days=1)), TODAY) == NO_WISH
     before = Preferences({}, replace(NO_WISH, may_track=False), left=False)
-    assert asked(b"form=preferences&topic=a&topic=b&gap=", before).topics == {"a", "b"}  # type: ignore[union-attr]
+    assert wanted_in(b"form=preferences&topic=a&topic=b&gap=", before).topics == {"a", "b"}  # type: ignore[union-attr]
