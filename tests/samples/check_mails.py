@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from nurture.inbox.judging import judge_octets
+from tests.samples.conftest import count
 
 FOLDER = Path(os.environ.get("NURTURE_SAMPLES", ""))
 if not (FOLDER / "bounces" / "sisimai").is_dir():
@@ -26,24 +27,6 @@ def expected(name):
 
 def judged(*parts):
     return judge_octets(FOLDER.joinpath(*parts).read_bytes())
-
-
-@pytest.fixture
-def score(capsys):
-    """Prints a share, and gives it."""
-
-    def report(title, counts):
-        share = counts["right"] / max(counts["all"], 1)
-        with capsys.disabled():
-            print(f"\n  {title}: {share:.1%} ({counts['right']} of {counts['all']})", end="")  # noqa: T201
-        return share
-
-    return report
-
-
-def count(counts, right):
-    counts["all"] += 1
-    counts["right"] += bool(right)
 
 
 def test_bounces_of_many_systems(score):
@@ -150,9 +133,11 @@ def fits(text, reply, *, whole):
     )
 
 
-def test_malformed_mails_get_a_judgement_in_time():
+def test_malformed_mails_get_a_judgement_in_time(score):
+    judged_in_time = Counter()
     for name in expected("mime/expected.json"):
         began = time.perf_counter()
         judgement = judged("mime", *name.split("/"))
-        assert time.perf_counter() - began < SECOND, name
+        count(judged_in_time, time.perf_counter() - began < SECOND)
         assert not [each for each in judgement.recipients if each.bounce == "hard"], name
+    assert score("malformed mails: judged within a second", judged_in_time) == 1
