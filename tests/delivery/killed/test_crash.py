@@ -1,41 +1,15 @@
 """Workers that are killed, stopped, or many: every recipient ends in one state, and gets one mail."""
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from nurture.store import Store, alerts, deliveries, workers
 from nurture.store.schema import delivery, worker
-from tests.delivery.clinic import make_clinic
 from tests.delivery.conftest import Office
-from tests.delivery.worker_process import Orders, WorkerProcess
+from tests.delivery.killed.conftest import Start
 from tests.servers.scripted_smtp import ScriptedSmtp, Step
-
-Start = Callable[..., WorkerProcess]
-
-
-@pytest.fixture
-def office(store: Store, tmp_path: Path, content: dict) -> Office:
-    """An office on SQLite, then on PostgreSQL."""
-    return Office(store, tmp_path / "clinic", content)
-
-
-@pytest.fixture
-def start(office: Office, database_url: str) -> Iterator[Start]:
-    """Starts a worker process that waits for `go`."""
-    started: list[WorkerProcess] = []
-
-    def start_one(**more: object) -> WorkerProcess:
-        make_clinic(office.root, office.smtp, connections=office.connections)
-        started.append(WorkerProcess(Orders(database_url, office.root, **more)))
-        return started[-1]
-
-    yield start_one
-    for process in started:
-        process.kill()
 
 
 def lapse_leases(store: Store) -> None:

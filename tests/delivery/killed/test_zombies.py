@@ -2,7 +2,6 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,31 +12,9 @@ from nurture.delivery.ownership import folder_of
 from nurture.store import Store, deliveries, open_store
 from tests.delivery.clinic import make_clinic
 from tests.delivery.conftest import Office
+from tests.delivery.killed.conftest import Start
 from tests.delivery.worker_process import Orders, WorkerProcess
 from tests.servers.scripted_smtp import ScriptedSmtp, Step
-
-Start = Callable[..., WorkerProcess]
-
-
-@pytest.fixture
-def office(store: Store, tmp_path: Path, content: dict) -> Office:
-    """An office on SQLite, then on PostgreSQL."""
-    return Office(store, tmp_path / "clinic", content)
-
-
-@pytest.fixture
-def start(office: Office, database_url: str) -> Iterator[Start]:
-    """Starts a worker process that waits for `go`."""
-    started: list[WorkerProcess] = []
-
-    def start_one(**more: object) -> WorkerProcess:
-        make_clinic(office.root, office.smtp, connections=office.connections)
-        started.append(WorkerProcess(Orders(database_url, office.root, **more)))
-        return started[-1]
-
-    yield start_one
-    for process in started:
-        process.kill()
 
 
 def take_for_dead(office: Office) -> None:
